@@ -21,7 +21,7 @@ from fpgacnn.passes.precision.exact_steps.scales import with_constants
 from fpgacnn.passes.precision.narrowing.forward_scales import with_scale
 from fpgacnn.passes.precision.narrowing.short_scales import ATTEMPTS, Shortening
 from fpgacnn.passes.precision.nodes import PlannedAffine
-from fpgacnn.passes.quantization.constants import affine, rounded
+from fpgacnn.passes.quantization.constants import affine
 
 Values = NDArray[np.object_]
 KINDS = ("dense", "flatten", "convolution", "padded", "depthwise")
@@ -76,7 +76,11 @@ def cases(draw: st.DrawFn) -> Case:
         "few bits": random.integers(-60, 60, channels) / 16,
         "float32": (random.normal(size=channels) * 10.0 ** random.uniform(-3, 3, channels)).astype(np.float32),
     }[draw(st.sampled_from(["powers of two", "few bits", "float32"]))].astype(np.float64)
-    shift = np.zeros(channels) if draw(st.booleans()) else random.normal(size=channels).astype(np.float32)
+    shift = {
+        "none": np.zeros(channels),
+        "few bits": random.integers(-7, 8, channels) / 2,
+        "float32": random.normal(size=channels).astype(np.float32),
+    }[draw(st.sampled_from(["none", "few bits", "float32"]))]
     width = draw(st.integers(2, 18))
     ends = -(1 << (width - 1)), (1 << (width - 1)) - 1
     shape = {
@@ -142,6 +146,15 @@ def candidates(case: Case, shortening: Shortening | None) -> list[q.Linear]:
     return list(with_scale(q.Linear(sums=case.sums, errors=case.errors), case.line, given_bound, shortening))
 
 
+def trained(case: Case) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weights and bias of the file: those of a float layer are off by all that its errors allow."""
+    kernel, bias, random = case.sums.kernel.values, case.sums.bias.values, np.random.default_rng(1)
+    if case.errors is None:
+        return kernel, bias
+    signs = [random.choice([-1.0, 1.0], one.shape) for one in (kernel, bias)]
+    return kernel + case.errors.kernel * signs[0], bias + case.errors.bias * signs[1]
+
+
 FLOAT = with_constants(affine(np.array([0.1]), np.array([0.3])))
 KERNEL, BIAS = (Codes(array=np.full(shape, 3), format=Format(width=4, integer=2)) for shape in ((1, 1), 1))
 ONE = Case(
@@ -154,10 +167,11 @@ ONE = Case(
 @example(case=ONE, shortening=None)
 @example(case=ONE, shortening=ATTEMPTS[0])
 def test_every_sum_is_that_of_both_layers_within_the_bound(case: Case, shortening: Shortening | None) -> None:
-    x, line, sums = every_input(case), case.line, case.sums
+    x, line = every_input(case), case.line
     tiled = [np.tile(one, case.shape[-1] // case.channels) for one in (line.trained.slope, line.trained.shift)]
     scaled = np.ldexp(x.astype(np.float64), -case.form.fraction) * tiled[0] + tiled[1]
-    wanted = outputs_of(case, scaled.astype(object), sums.kernel.values.astype(object), sums.bias.values.astype(object))
+    kernel, bias = trained(case)
+    wanted = outputs_of(case, scaled.astype(object), kernel.astype(object), bias.astype(object))
     for operation in candidates(case, shortening):
         found, fraction = joined_sums(case, operation, x)
         shape = found.shape[1:]
@@ -208,7 +222,30 @@ def test_a_padded_layer_takes_no_scale_with_a_shift(case: Case) -> None:
 
 def test_a_channel_that_is_constant_has_a_shift_that_padding_has_not() -> None:
     """Its scale became 0 and its value the shift, though the file has no shift."""
-    line = replace(FLOAT, scale=rounded(np.zeros(1), 30), trained=replace(FLOAT.trained, shift=np.zeros(1)))
-    kernel = Codes(array=np.full((1, SIZE, 1, 1), 3), format=Format(width=4, integer=2))
+    line = with_constants(affine(np.array([0.0, 0.5]), np.array([0.25, 0.0])))
+    kernel = Codes(array=np.full((1, SIZE, 2, 1), 3), format=Format(width=4, integer=2))
     case = replace(ONE, kind="padded", line=line, sums=layer("padded", kernel, BIAS))
     assert candidates(case, None) == []
+    assert candidates(replace(case, kind="convolution", sums=layer("convolution", kernel, BIAS)), None) != []
+
+
+WEIGHTS = Codes(array=np.array([[3], [-2]]), format=Format(width=3, integer=3))
+HALVES = with_constants(affine(np.array([0.5, 2.0]), np.array([1.5, -3.0])))
+FINE = exact_codes(np.array([5 / 32]))
+assert FINE is not None
+EXACT = replace(ONE, line=HALVES, sums=hw.Dense(kernel=WEIGHTS, bias=FINE))
+
+
+def test_a_bias_with_more_fraction_bits_than_the_products_of_the_shift_is_exact() -> None:
+    """3 * 1.5 + 2 * 3 + 5 / 32, and the weights 1.5 and -4."""
+    (found,) = candidates(EXACT, None)
+    assert found.sums.bias.values.tolist() == [10.5 + 5 / 32]
+    assert found.sums.kernel.values.tolist() == [[1.5], [-4.0]]
+    assert found.errors is None
+
+
+def test_errors_of_a_float_layer_are_scaled_with_its_weights() -> None:
+    """At most 0.01 * 2.0 for a weight; 0.25 and 0.01 * (1.5 + 3) for the bias."""
+    (found,) = candidates(replace(EXACT, errors=q.WeightErrors(kernel=0.01, bias=0.25)), None)
+    assert found.errors is not None
+    np.testing.assert_allclose([found.errors.kernel, found.errors.bias], [0.02, 0.25 + 0.045])

@@ -90,7 +90,7 @@ def with_scale(
     `given` bounds the input of the scale. None where zeros around the input are not zeros before the scale.
     """
     padded = not isinstance(operation.sums, hw.Dense) and any(operation.sums.pads)
-    if padded and (line.trained.shift.any() or line.shift.array.any()):
+    if padded and line.trained.shift.any():
         return
     exact = not any(bounds.constants_error(line)) and not given.error
     whole = _multiplied(operation, line)
