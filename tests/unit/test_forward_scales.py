@@ -26,6 +26,7 @@ from fpgacnn.pipeline.request import Request
 from fpgacnn.records.describe import _what
 from fpgacnn.sim.compare import against_reference
 from fpgacnn.sim.emulator import ReferenceEmulator
+from fpgacnn.sim.profiling.profile import profiled
 from fpgacnn.sim.source_reference import evaluate
 from tests.support.files import Entry, entry, functional_file, input_layer, quantized_bits, sequential_file
 from tests.unit.test_float_scales import FORM, SIZE, batch, dense, relu
@@ -129,6 +130,35 @@ def test_a_flatten_between_repeats_the_channels(tmp_path: Path) -> None:
     plain, folded = designs(chain(tmp_path, *layers, shape=(1, SIZE // 2, 2)))
     assert taken(folded) == {"s": ("b",)}
     np.testing.assert_array_equal(answers(plain)["s"].array, answers(folded)["s"].array)
+
+
+def test_a_flatten_between_is_not_compared_because_it_moves_the_values_before_the_scale(tmp_path: Path) -> None:
+    layers = (relu("r", bits=6), batch("b", channels=2), entry("Flatten", "f"), dense("d", bits=WIDE))
+    file = chain(tmp_path, *layers, shape=(1, SIZE // 2, 2))
+    plain, folded = designs(file)
+    assert set(taken(folded).values()) == {("b",)}
+    network = frontends.load(file)
+    codes = Codes(
+        array=np.random.default_rng(3).integers(FORM.low, FORM.high, (60, 1, SIZE // 2, 2), endpoint=True), format=FORM
+    )
+    real = evaluate(network, [codes.values], quantized=True)
+    for design in (plain, folded):
+        run = ReferenceEmulator(design).run([codes], trace=True)
+        report = against_reference(design, run, real, name="network", exactness=1e-9)
+        assert report.holds, report
+        assert ("f" in report.compared) == (design is plain)
+    run = ReferenceEmulator(folded).run([codes], trace=True)
+    assert not np.allclose(run.trace["f"].values, real["f"]), "the scale changes the values"
+    assert "before the scale of b" in folded.plan.layers["f"].result.reason
+    assert "before the scale of b" not in plain.plan.layers["f"].result.reason
+    notes = list(not_compared(folded, network, set(report.compared)))
+    assert len(notes) == 2, notes
+    assert notes[0].startswith(
+        "1 layer has no result in the hardware, because the scale is multiplied into the weights"
+    )
+    assert notes[1].endswith("only the layers after them were compared: f")
+    profile = profiled(folded, network, [codes], [codes.values])
+    assert [one.signal_to_noise_db for one in profile.tensors if one.name == "f"] == [None]
 
 
 def test_weights_of_few_digits_keep_their_adders(tmp_path: Path) -> None:

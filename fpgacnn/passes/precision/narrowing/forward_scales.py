@@ -236,7 +236,8 @@ def joined(
 ) -> PlannedNodes | None:
     """The nodes with the scale in the weights, if their products cost no more than those `apart`; None otherwise.
 
-    `chain` are the nodes from the scale `line` to the linear layer, and `planner` has all before it.
+    `chain` are the nodes from the scale `line` to the linear layer, and `planner` has all before it. A flatten between
+    them has values before the scale, which are no result of its layer.
     """
     scale, last = chain[0], chain[-1]
     assert isinstance(last.operation, q.Linear)
@@ -244,7 +245,8 @@ def joined(
         source, own, made = scale.inputs[0], planner.copy(), []
         try:
             for one in chain[1:]:
-                made.append(node(one, operation if one is last else src.Reshape(), inputs=(source,)))
+                own_operation, is_result = (operation, one.is_result) if one is last else (src.Reshape(), False)
+                made.append(node(one, own_operation, inputs=(source,), is_result=is_result))
                 own.add(made[-1])
                 source = one.name
         except WidthLimitError:
@@ -257,8 +259,12 @@ def joined(
 
 
 def _explain(found: PlannedNodes, scale: q.Layer, apart: PlannedNodes) -> None:
-    """Say what is in the weights. The framework's float32 rounds as it does for both layers."""
+    """Say what is in the weights, and which values are before it. Float32 rounds as it does for both layers."""
     name = found.last.name
+    for one in found.nodes[:-1]:
+        plan = found.planner.decided[one.name]
+        reason = f"{plan.result.reason}; these are the values before the scale of {scale.source}"
+        found.planner.decided[one.name] = replace(plan, result=replace(plan.result, reason=reason))
     plan = found.planner.decided[name]
     assert plan.accumulator is not None
     reason = f"{plan.accumulator.reason}; the scale of {scale.source} is in the weights"
