@@ -1,4 +1,4 @@
-"""What folded casts save, and that no answer changes.
+"""What folded casts and scales save, and that no answer changes; weights with a rounded scale in them: within bounds.
 
 `benchmarks/dataflow.py --folding` measures networks of its own, `--folding-of FOLDER` quantized model files.
 """
@@ -77,7 +77,10 @@ def line(pair: Pair) -> tuple[str, tuple[int, int]]:
 
 
 def differences(pair: Pair) -> int:
-    """Number of values that differ between both designs, in every node that both have."""
+    """Number of values that differ between both designs, in every node that both have.
+
+    Where weights with a scale in them may be rounded, only values that differ by more than both bounds count.
+    """
     random = np.random.default_rng(2)
     codes = [
         Codes(
@@ -87,4 +90,13 @@ def differences(pair: Pair) -> int:
         for layer, one in pair.plain.model.input_layers
     ]
     left, right = (engine(one, threads=1).run(codes, trace=True).trace for one in (pair.plain, pair.folded))
-    return sum(int((left[name].array != right[name].array).sum()) for name in right.keys() & left.keys())
+    rounds = any(layer.scales for layer in pair.folded.model.layers) and not pair.folded.plan.is_lossless
+    return sum(
+        int((np.abs(left[name].values - right[name].values) > _allowed(pair, name) * rounds).sum())
+        for name in right.keys() & left.keys()
+    )
+
+
+def _allowed(pair: Pair, name: str) -> float:
+    """The sum of both bounds of a node."""
+    return pair.plain.plan.layers[name].error + pair.folded.plan.layers[name].error

@@ -164,7 +164,8 @@ Fold: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--fold/--no-fold",
-        help="Layers that only cast (quantizers, ReLU) become the result type of the layer before, where exact.",
+        help="Layers that only cast (quantizers, ReLU) become the result type of the layer before, where exact; "
+        "normalizations go into the weights behind them, where these cost no more.",
         rich_help_panel=TARGET,
     ),
 ]
