@@ -62,7 +62,10 @@ def _reshape(call: OpArgs, given: Sequence[Constant]) -> Constant:
 
 
 def flattened(call: OpArgs, shape: Sequence[int]) -> tuple[int, int]:
-    """Flatten's two axes."""
+    """The shape (rows, columns) behind Flatten: axes before `axis`, and all others.
+
+    Raises BrokenArchitectureError for an axis that the tensor does not have.
+    """
     axis = axis_of(call, call.integer("axis", 1), len(shape), end=True)
     return prod(shape[:axis]), prod(shape[axis:])
 
@@ -79,7 +82,10 @@ def axis_of(call: OpArgs, axis: int, rank: int, *, end: bool = False) -> int:
 
 
 def permutation(call: OpArgs, rank: int) -> tuple[int, ...]:
-    """Transpose's order of axes."""
+    """Transpose's order of `rank` axes; reversed where the file gives none.
+
+    Raises BrokenArchitectureError if `perm` is no order of these axes.
+    """
     order = call.integers("perm", tuple(reversed(range(rank))))
     if sorted(order) != list(range(rank)):
         raise call.broken(f"perm: {order} is no order of {rank} axes")
@@ -92,7 +98,10 @@ def _transpose(call: OpArgs, given: Sequence[Constant]) -> Constant:
 
 
 def squeezed(call: OpArgs, shape: Sequence[int]) -> tuple[int, ...]:
-    """The shape behind Squeeze."""
+    """The shape behind Squeeze: without the named axes, else without all of length 1 but that of several events.
+
+    Raises ShapeError for an axis of another length, BrokenArchitectureError for one that the tensor does not have.
+    """
     named = call.numbers(1, "axes") if call.has(1) else call.integers("axes", (), low=-16)
     first = int(
         call.builder.several and isinstance(call.inputs[0], TensorView)
@@ -106,7 +115,10 @@ def squeezed(call: OpArgs, shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def unsqueezed_axes(call: OpArgs, rank: int) -> tuple[int, ...]:
-    """The axes that Unsqueeze makes of a tensor of `rank` axes, counted from the front."""
+    """The axes that Unsqueeze makes of a tensor of `rank` axes, counted from the front of the result.
+
+    Raises BrokenArchitectureError if one is named twice or does not exist, or none is named.
+    """
     named = call.numbers(1, "axes") if call.has(1) else call.integers("axes", low=-16)
     axes = tuple(axis_of(call, axis, rank + len(named)) for axis in named)
     if len(set(axes)) != len(axes) or not axes:
@@ -115,7 +127,10 @@ def unsqueezed_axes(call: OpArgs, rank: int) -> tuple[int, ...]:
 
 
 def unsqueezed(call: OpArgs, shape: Sequence[int]) -> tuple[int, ...]:
-    """The shape behind Unsqueeze."""
+    """The shape behind Unsqueeze: the new axes have length 1.
+
+    Raises what `unsqueezed_axes` raises.
+    """
     axes = unsqueezed_axes(call, len(shape))
     rank = len(shape) + len(axes)
     rest = iter(shape)
@@ -241,7 +256,10 @@ def _constant_of_shape(call: OpArgs, _: Sequence[Constant]) -> Constant:
 
 
 def stored(call: OpArgs) -> Constant:
-    """The operator Constant: a tensor, a number or numbers."""
+    """The operator Constant: an array in its element type, one number (), or numbers (count,), float32 or int64.
+
+    Raises UnsupportedOptionError for texts and sparse arrays.
+    """
     tensor = call.tensor("value")
     if tensor is not None:
         return Constant(values=to_array(tensor, call.builder.file), kind=tensor.kind)

@@ -70,12 +70,12 @@ class GraphBuilder:
         return ShapeError(layer=self.node, why=why)
 
     def replace_last(self, name: str, operation: SourceOperation) -> None:
-        """Another operation for a layer."""
+        """Give another operation to the layer of this name; its shape stays."""
         number = next(number for number, layer in enumerate(self.layers) if layer.name == name)
         self.layers[number] = replace(self.layers[number], operation=operation)
 
     def layer(self, name: str) -> SourceLayer:
-        """The layer of a name."""
+        """The last layer that has this name."""
         return next(layer for layer in reversed(self.layers) if layer.name == name)
 
     def operation(self, name: str) -> SourceOperation:

@@ -71,21 +71,30 @@ class OpArgs:
         self.seen.update(names)
 
     def integer(self, name: str, default: int) -> int:
-        """A whole number."""
+        """A whole number; `default` where the file does not give it.
+
+        Raises BrokenArchitectureError for an attribute of another type.
+        """
         value = self.attribute(name, default)
         if not isinstance(value, int):
             raise self.broken(f"{name}: expected a whole number, found {value!r}")
         return value
 
     def number(self, name: str, default: float) -> float:
-        """A finite number."""
+        """A number within the finite float32 range; `default` where the file does not give it.
+
+        Raises BrokenArchitectureError for an attribute of another type.
+        """
         value = self.attribute(name, default)
         if not isinstance(value, float | int) or not abs(value) <= MAX_NUMBER:
             raise self.broken(f"{name}: expected a number, found {value!r}")
         return float(value)
 
     def word(self, name: str, default: str) -> str:
-        """A text."""
+        """A text; `default` where the file does not give it.
+
+        Raises BrokenArchitectureError for an attribute of another type.
+        """
         value = self.attribute(name, default)
         if not isinstance(value, str):
             raise self.broken(f"{name}: expected a text, found {value!r}")
@@ -94,7 +103,10 @@ class OpArgs:
     def integers(
         self, name: str, default: Sequence[int] | None = None, *, low: int = 0, count: int | None = None
     ) -> tuple[int, ...]:
-        """Whole numbers from `low` to 2^20."""
+        """Whole numbers from `low` to 2^20, `count` of them if that is given.
+
+        Raises BrokenArchitectureError for other numbers, and where there is no `default` and the file gives none.
+        """
         value = self.attribute(name, None if default is None else tuple(default))
         items = value if isinstance(value, tuple) else None
         if (
@@ -106,7 +118,10 @@ class OpArgs:
         return tuple(int(item) for item in items)
 
     def tensor(self, name: str) -> OnnxTensor | None:
-        """A stored array."""
+        """A stored array, not decoded yet; None where the file does not give it.
+
+        Raises BrokenArchitectureError for an attribute of another type.
+        """
         value = self.attribute(name)
         if value is not None and not isinstance(value, OnnxTensor):
             raise self.broken(f"{name}: expected an array, found {value!r}")
@@ -119,7 +134,10 @@ class OpArgs:
         return number < len(self.inputs) and self.inputs[number] is not None
 
     def value(self, number: int) -> Value:
-        """An input of either kind."""
+        """An input: a stored array, or a tensor that the network computes.
+
+        Raises BrokenArchitectureError if it is missing.
+        """
         if not self.has(number):
             raise self.broken(f"input {number} is missing")
         found = self.inputs[number]
@@ -144,7 +162,11 @@ class OpArgs:
         return found
 
     def constant(self, number: int, what: str) -> Constant:
-        """An input that does not depend on the data, checked for finiteness."""
+        """An input that does not depend on the data, in its element type and any shape; `what` names it in messages.
+
+        Raises UnsupportedOptionError for a computed tensor, NonFiniteWeightsError, BrokenArchitectureError if it is
+        missing.
+        """
         found = self.value(number)
         if isinstance(found, TensorView):
             raise self.unsupported(f"its {what} is computed by the network", f"a constant {what} is needed")
@@ -156,14 +178,20 @@ class OpArgs:
         return found
 
     def numbers(self, number: int, what: str) -> tuple[int, ...]:
-        """An input of constant whole numbers."""
+        """An input of constant whole numbers (count,), or of one number ().
+
+        Raises BrokenArchitectureError for other shapes and for fractions, and what `constant` raises.
+        """
         values = self.constant(number, what).plain
         if values.ndim > 1 or values.size > MAX_SIZE or not np.array_equal(np.floor(values.astype(np.float64)), values):
             raise self.broken(f"{what}: expected a list of whole numbers")
         return tuple(int(item) for item in values.reshape(-1))
 
     def scalar(self, number: int, what: str) -> float:
-        """An input of one constant number."""
+        """An input of one constant number, of any shape with one element.
+
+        Raises UnsupportedOptionError for several numbers, and what `constant` raises.
+        """
         values = self.constant(number, what).plain
         if values.size != 1:
             raise self.unsupported(f"its {what} has {values.size} values", f"use one {what}")

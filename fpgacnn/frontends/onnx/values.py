@@ -38,7 +38,7 @@ class Constant:
 
     @property
     def plain(self) -> Numbers:
-        """The numbers behind the quantizer."""
+        """The numbers behind the quantizer, float64 in the shape of `values`, which they are without a quantizer."""
         if self.grid is None:
             return self.values
         weight = to_weight(self)
@@ -60,10 +60,20 @@ class Constant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coding:
-    """The tensor in the file holds whole numbers `q`; the layer holds `(q - zero) * scale`."""
+    """The tensor in the file holds whole numbers `q`; the layer holds `(q - zero) * scale`.
+
+    `scale` and `zero` are float64 with one element, or one for each channel, and broadcast against the file's tensor.
+    """
 
     scale: FloatArray
     zero: FloatArray
+
+    @property
+    def single(self) -> tuple[float, float] | None:
+        """The scale and the zero point where all elements have the same; None where channels have their own."""
+        if self.scale.size != 1 or self.zero.size != 1:
+            return None
+        return float(self.scale.reshape(-1)[0]), float(self.zero.reshape(-1)[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,11 @@ MAX_AXES_OF_PRODUCTS = 3
 
 
 def convolution(call: OpArgs) -> TensorView:
-    """Conv, channels first, or last in QONNX' own domain."""
+    """Conv, channels first, or last in QONNX' own domain; weights (out, in / groups, h, w) or (out, h, w, in / groups).
+
+    Raises UnsupportedOptionError for computed weights and forms that hardware does not have, ShapeError for weights or
+    a bias that do not fit.
+    """
     return _convolved(call, call.view(), call.constant(1, "weights"), _bias(call, 2))
 
 

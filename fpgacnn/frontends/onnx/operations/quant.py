@@ -227,9 +227,9 @@ def dequantize_linear(call: OpArgs) -> Value:
         if not (np.array_equal(source.coding.scale, coding.scale) and np.array_equal(source.coding.zero, coding.zero)):
             raise _refused(call, "its scale or zero point is not that of the QuantizeLinear before it")
         return replace(source, coding=None, kind=_decoded_kind(call))
-    if coding.scale.size != 1:
+    if coding.single is None:
         raise _refused(call, "several scales for an input of integers are not supported")
-    scale, zero = float(coding.scale.reshape(-1)[0]), float(coding.zero.reshape(-1)[0])
+    scale, zero = coding.single
     view = _shifted(call, source, -zero) if zero else source
     return replace(_multiplied(call, view, scale), kind=_decoded_kind(call))
 
@@ -242,11 +242,11 @@ def coded_result(builder: GraphBuilder, view: TensorView) -> TensorView | None:
     """
     coding, layer = view.coding, builder.layer(view.layer)
     function = layer.operation.function if isinstance(layer.operation, src.Activate) else None
-    if coding is None or coding.scale.size != 1 or not isinstance(function, src.Uniform):
+    if coding is None or coding.single is None or not isinstance(function, src.Uniform):
         return None
-    zero, channels = float(coding.zero.reshape(-1)[0]), view.layer_shape[-1]
+    (scale, zero), channels = coding.single, view.layer_shape[-1]
     whole = src.Activate(function=replace(function, scale=np.ones(1)))
-    made = builder.emit(_line(channels, 1.0 / float(coding.scale.reshape(-1)[0]), 0.0), (layer.name,), layer.shape)
+    made = builder.emit(_line(channels, 1.0 / scale, 0.0), (layer.name,), layer.shape)
     made = builder.emit(whole, (made,), layer.shape)
     made = builder.emit(_line(channels, 1.0, zero), (made,), layer.shape) if zero else made
     return replace(view, layer=made, coding=None, exclusive=True)

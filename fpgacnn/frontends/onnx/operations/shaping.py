@@ -29,9 +29,13 @@ def _view(call: OpArgs) -> TensorView:
 
 
 def seen_as(call: OpArgs, view: TensorView, shape: tuple[int, ...]) -> TensorView:
-    """The same elements in the same order, in another shape."""
+    """The same elements in the same order, in another shape (1, ...) of the file; no layer is made.
+
+    Raises UnsupportedOptionError for whole numbers with a scale for each channel, ShapeError and TooLargeError for
+    shapes that no tensor has.
+    """
     call.builder.check(shape)
-    if view.coding is not None and view.coding.scale.size > 1:
+    if view.coding is not None and view.coding.single is None:
         raise call.unsupported(
             "a reshape of integers with a scale for each channel is not supported", "decode them first"
         )
@@ -39,7 +43,11 @@ def seen_as(call: OpArgs, view: TensorView, shape: tuple[int, ...]) -> TensorVie
 
 
 def reshape(call: OpArgs) -> TensorView:
-    """Reshape to a constant shape, in which a fixed number of events counts as one."""
+    """Reshape to a constant shape, in which a fixed number of events counts as one.
+
+    Raises ShapeError if the elements are not as many, UnsupportedOptionError for a computed shape, and what `seen_as`
+    raises.
+    """
     view = _view(call)
     wanted = call.integers("shape", low=-1) if not call.has(1) else call.numbers(1, "shape")
     if wanted[:1] == (call.builder.events,):
@@ -48,7 +56,11 @@ def reshape(call: OpArgs) -> TensorView:
 
 
 def flatten(call: OpArgs) -> TensorView:
-    """Flatten."""
+    """Flatten to (rows, columns).
+
+    Raises BrokenArchitectureError for an axis that the tensor does not have, UnsupportedOptionError for the axis of
+    several events, and what `seen_as` raises.
+    """
     view = _view(call)
     if axis_of(call, call.integer("axis", 1), len(view.shape), end=True) == 0:
         call.data_axis(0)
@@ -56,13 +68,20 @@ def flatten(call: OpArgs) -> TensorView:
 
 
 def squeeze(call: OpArgs) -> TensorView:
-    """Squeeze."""
+    """Squeeze: axes of length 1 are taken away.
+
+    Raises what `squeezed` and `seen_as` raise.
+    """
     view = _view(call)
     return seen_as(call, view, squeezed(call, view.shape))
 
 
 def unsqueeze(call: OpArgs) -> TensorView:
-    """Unsqueeze."""
+    """Unsqueeze: axes of length 1 are added.
+
+    Raises UnsupportedOptionError for a new axis before that of several events, and what `unsqueezed` and `seen_as`
+    raise.
+    """
     view = _view(call)
     shape = unsqueezed(call, view.shape)
     if axis_of(call, min(unsqueezed_axes(call, len(view.shape))), len(shape)) == 0:
@@ -71,12 +90,16 @@ def unsqueeze(call: OpArgs) -> TensorView:
 
 
 def transpose(call: OpArgs) -> TensorView:
-    """Transpose: the file's axes in another order, over the same layer."""
+    """Transpose: the file's axes in another order, over the same layer.
+
+    Raises UnsupportedOptionError if several events leave the first axis, and for whole numbers with a scale for each
+    channel; BrokenArchitectureError for no order of the axes.
+    """
     view = _view(call)
     order = permutation(call, len(view.shape))
     if order[0] != 0:
         call.data_axis(0)
-    if view.coding is not None and view.coding.scale.size > 1:
+    if view.coding is not None and view.coding.single is None:
         raise call.unsupported("integers with a scale for each channel cannot change their axes", "decode them first")
     view = call.builder.materialize(view)
     real = [axis for axis in view.order if view.layer_shape[axis] != 1]
@@ -116,15 +139,8 @@ def _shared_coding(call: OpArgs) -> Coding | None:
     """The one scale and zero point of all inputs; None if they have none, or several."""
     codings = [one.coding if isinstance(one, TensorView) else None for one in call.inputs]
     first = codings[0] if codings else None
-    if first is None or first.scale.size != 1:
-        return None
-    shared = (float(first.scale.reshape(-1)[0]), float(first.zero.reshape(-1)[0]))
-    alike = all(
-        one is not None
-        and one.scale.size == 1
-        and (float(one.scale.reshape(-1)[0]), float(one.zero.reshape(-1)[0])) == shared
-        for one in codings
-    )
+    shared = first.single if first else None
+    alike = shared is not None and all(one is not None and one.single == shared for one in codings)
     return first if alike else None
 
 
@@ -145,7 +161,7 @@ def shape_of(call: OpArgs) -> Constant:
 
 
 def size_of(call: OpArgs) -> Constant:
-    """Size of a tensor of one event."""
+    """Size of a tensor of one event, int64 ()."""
     return Constant(values=np.array(_view(call).size, np.int64), kind=7)
 
 

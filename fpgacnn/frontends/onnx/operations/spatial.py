@@ -22,7 +22,10 @@ MAX_RANK = 4
 
 
 def pool(call: OpArgs) -> TensorView:
-    """MaxPool and AveragePool."""
+    """MaxPool and AveragePool of an image (1, channels, h, w) or (1, channels, w); of MaxPoolNHWC (1, h, w, channels).
+
+    Raises UnsupportedOptionError for dilation, indices of maxima, and padding as wide as the window; ShapeError.
+    """
     kind = src.PoolKind.MAX if call.node.kind.startswith("MaxPool") else src.PoolKind.AVERAGE
     last = True if call.node.kind == "MaxPoolNHWC" else None
     source = window.image(call, call.view(), last=last)
@@ -69,14 +72,17 @@ def _padded(call: OpArgs, source: Image, pads: Pads) -> Image:
 
 
 def global_pool(call: OpArgs) -> TensorView:
-    """GlobalMaxPool and GlobalAveragePool."""
+    """GlobalMaxPool and GlobalAveragePool of an image (1, channels, ...) to (1, channels, 1, ...).
+
+    Raises what `window.image` raises.
+    """
     kind = src.PoolKind.MAX if "Max" in call.node.kind else src.PoolKind.AVERAGE
     source = window.image(call, call.view())
     return over_space(call, source, kind, source.shape(1, 1, source.channels))
 
 
 def over_space(call: OpArgs, source: Image, kind: src.PoolKind, shape: Shape) -> TensorView:
-    """The pooled channels of an image."""
+    """The pooled channels (channels,) of an image, which the file sees in `shape`."""
     return call.result(src.GlobalPool(kind=kind), (source.layer,), (source.channels,), (0,), shape)
 
 
