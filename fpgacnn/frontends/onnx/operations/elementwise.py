@@ -208,26 +208,17 @@ def _activated(call: OpArgs, function: src.Activation) -> TensorView:
 
 
 def plain(call: OpArgs) -> TensorView:
-    """Activations without options: each element by itself, in the tensor's shape.
-
-    Raises UnsupportedOptionError for a constant or coded input, as all activations here.
-    """
+    """Activations without options. Like all here, they raise UnsupportedOptionError for a constant or coded input."""
     return _activated(call, _PLAIN[call.node.kind])
 
 
 def leaky_relu(call: OpArgs) -> TensorView:
-    """LeakyRelu of slope `alpha` (0.01) below 0.
-
-    Raises BrokenArchitectureError for an `alpha` that is no number.
-    """
+    """LeakyRelu of slope `alpha` (0.01) below 0."""
     return _activated(call, src.Relu(negative_slope=call.number("alpha", 0.01)))
 
 
 def thresholded_relu(call: OpArgs) -> TensorView:
-    """ThresholdedRelu: `x` where it is larger than `alpha` (1.0), else 0.
-
-    Raises BrokenArchitectureError for an `alpha` that is no number.
-    """
+    """ThresholdedRelu: `x` where it is larger than `alpha` (1.0), else 0."""
     return _activated(call, src.Relu(threshold=call.number("alpha", 1.0)))
 
 
@@ -242,18 +233,12 @@ def prelu(call: OpArgs) -> TensorView:
 
 
 def elu(call: OpArgs) -> TensorView:
-    """Elu with `alpha` (1.0).
-
-    Raises BrokenArchitectureError for an `alpha` that is no number.
-    """
+    """Elu with `alpha` (1.0)."""
     return _activated(call, Function(kind=FunctionKind.ELU, alpha=call.number("alpha", 1.0)))
 
 
 def selu(call: OpArgs) -> TensorView:
-    """Selu with its own constants.
-
-    Raises UnsupportedOptionError for another `alpha` or `gamma`.
-    """
+    """Selu with its own constants. Raises UnsupportedOptionError for another `alpha` or `gamma`."""
     alpha, gamma = call.number("alpha", _SELU[0]), call.number("gamma", _SELU[1])
     if not np.allclose((alpha, gamma), _SELU, rtol=1e-6):
         raise call.unsupported("selu with other constants is not supported", "use the default alpha and gamma")
@@ -261,10 +246,7 @@ def selu(call: OpArgs) -> TensorView:
 
 
 def hard_sigmoid(call: OpArgs) -> TensorView:
-    """HardSigmoid: `max(0, min(1, alpha x + beta))`.
-
-    Raises UnsupportedOptionError for a `beta` that is not 0.5.
-    """
+    """HardSigmoid: `max(0, min(1, alpha x + beta))`. Raises UnsupportedOptionError for a `beta` that is not 0.5."""
     alpha, beta = call.number("alpha", 0.2), call.number("beta", 0.5)
     if beta == 0.5:
         return _activated(call, Function(kind=FunctionKind.HARD_SIGMOID, alpha=alpha))
@@ -277,10 +259,7 @@ def hard_swish(call: OpArgs) -> TensorView:
 
 
 def gelu(call: OpArgs) -> TensorView:
-    """Gelu by the error function.
-
-    Raises UnsupportedOptionError for the approximation by tanh.
-    """
+    """Gelu by the error function. Raises UnsupportedOptionError for the approximation by tanh."""
     if call.word("approximate", "none") != "none":
         raise call.unsupported("gelu by tanh is not supported", "use approximate='none'")
     return _activated(call, Function(kind=FunctionKind.GELU))
