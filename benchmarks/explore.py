@@ -77,7 +77,7 @@ def on_test(prepared: Preparation) -> Workbench:
     test = prepared.material.test
     pairs = zip(test.inputs, context.inputs, strict=True)
     codes = tuple(smallest(to_codes(values, choice, None)[0].array) for values, choice in pairs)
-    return Workbench(context=replace(context, codes=codes, labels=test.labels))
+    return Workbench(context=replace(context, codes=codes, labels=test.labels, validation=len(test)))
 
 
 def baselines(prepared: Preparation, bench: Workbench) -> dict[str, tuple[Values, PointResult]]:
@@ -101,7 +101,7 @@ def lut(result: PointResult) -> float:
 
 
 def front(data: str, folder: Path, trials: int) -> list[str]:
-    """One row for each baseline: itself, and the cheapest point of the front that is as good on the validation part."""
+    """One row for each baseline: itself, and the point of the front with the best score that costs no more."""
     wanted = request(
         data,
         folder,
@@ -127,13 +127,15 @@ def front(data: str, folder: Path, trials: int) -> list[str]:
 
 
 def dominating(record: ExploreRecord, result: PointResult) -> tuple[int, PointResult] | None:
-    """The point of the front with the fewest EBOPs that is nowhere behind a result."""
+    """The point of the front with the best score among those that are nowhere behind a result; not by test events."""
     fits = [
-        (one.result.ebops, place, one.result)
+        (-one.result.compared_quality, one.result.ebops, place, one.result)
         for place, one in enumerate(record.front)
-        if one.result.quality >= result.quality and one.result.ebops <= result.ebops and lut(one.result) <= lut(result)
+        if one.result.compared_quality >= result.compared_quality
+        and one.result.ebops <= result.ebops
+        and lut(one.result) <= lut(result)
     ]
-    return min(fits, key=lambda one: one[:2])[1:] if fits else None
+    return min(fits, key=lambda one: one[:3])[2:] if fits else None
 
 
 def numbers(result: PointResult, on_test_part: float) -> list[str]:

@@ -37,10 +37,10 @@ class PointQuantizer:
 class TrialContext:
     """The network, the events and the target of all trials of a study.
 
-    `network` is the float network with folded normalizations. `codes` (events, ...shape) are the validation events of
-    each input as integer codes, in the
-    smallest type that holds them, `labels` (events,) their labels. Without labels, `wanted` are the float network's
-    answers of each output, (events, ...shape) float64; `classes` is the number of classes with labels.
+    `network` is the float network with folded normalizations. `codes` (events, ...shape) are the events of each input
+    as integer codes, in the smallest type that holds them: first the `validation` ones, then training events.
+    `labels` (events,) are their labels. Without labels, `wanted` are the float network's answers of each output,
+    (events, ...shape) float64; `classes` is the number of classes with labels.
     """
 
     network: SourceModel
@@ -49,6 +49,7 @@ class TrialContext:
     codes: tuple[NDArray[np.integer[Any]], ...]
     labels: NDArray[np.int64] | None
     wanted: tuple[FloatArray, ...]
+    validation: int
     classes: int | None
     space: DesignSpace
     target: Target
@@ -69,6 +70,7 @@ class TrialContext:
                 self.codes,
                 self.labels,
                 self.wanted,
+                self.validation,
                 self.classes,
                 self.space,
                 self.target,

@@ -27,7 +27,7 @@ from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
 from fpgacnn.ir.fixed_point import Codes
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.jobs.explore.context import TrialContext
-from fpgacnn.jobs.explore.measures import PointResult
+from fpgacnn.jobs.explore.measures import PointResult, score
 from fpgacnn.jobs.explore.space import Values
 from fpgacnn.jobs.quantize import objective
 from fpgacnn.jobs.quantize.objective import Distillation, Labelled, Task, TaskEvents
@@ -63,7 +63,7 @@ class Workbench:
     """Measures points of one study; what it remembers changes no result."""
 
     context: TrialContext
-    _qualities: dict[tuple[int, ...], float] = field(default_factory=dict)
+    _qualities: dict[tuple[int, ...], tuple[float, float]] = field(default_factory=dict)
     _heavy: bool | None = None
     _codes: list[Codes] = field(default_factory=list)
 
@@ -99,8 +99,10 @@ class Workbench:
         answer = estimate(graph)
         counts = multiplications(planned.network)
         bits = {one.name: one.format.width for one in context.inputs}
+        quality, score = self._quality(values, design)
         return PointResult(
-            quality=self._quality(values, design),
+            quality=quality,
+            score=score,
             ebops=sum(one.ebops for one in costs(planned.network, bits, counts)),
             resources=answer.after_synthesis,
             latency_ns=answer.latency_ns,
@@ -109,8 +111,8 @@ class Workbench:
             stops=answer.stops,
         )
 
-    def _quality(self, values: Values, design: Design) -> float:
-        """The quality of the hardware's answers; strategy, reuse factor and io type change no bit of them."""
+    def _quality(self, values: Values, design: Design) -> tuple[float, float]:
+        """Quality and score of the hardware's answers; strategy, reuse factor and io type change no bit of them."""
         key = tuple(self.context.space.widths(values).values())
         if key not in self._qualities:
             if len(self._qualities) >= MOST_KEPT:
@@ -118,7 +120,7 @@ class Workbench:
             self._qualities[key] = self._answered(design)
         return self._qualities[key]
 
-    def _answered(self, design: Design) -> float:
+    def _answered(self, design: Design) -> tuple[float, float]:
         context = self.context
         codes = self._codes or [
             Codes(array=one.astype(np.int64), format=choice.format)
@@ -130,7 +132,11 @@ class Workbench:
         answers = [outputs[name].values for name in design.model.outputs]
         events = TaskEvents(inputs=tuple(one.values for one in codes), labels=context.labels)
         task: Task = Distillation() if context.classes is None else Labelled(classes=context.classes)
-        return objective.quality(task, answers, events, context.wanted)
+        first = slice(context.validation)
+        quality = objective.quality(
+            task, [one[first] for one in answers], events.take(first), [one[first] for one in context.wanted]
+        )
+        return quality, score(task, answers, events, context.wanted)
 
     def _is_heavy(self) -> bool:
         if self._heavy is None:

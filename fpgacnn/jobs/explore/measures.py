@@ -11,7 +11,9 @@ import numpy as np
 
 from fpgacnn.errors import UsageError
 from fpgacnn.hardware.estimation import Available, Figure, ResourceEstimate
+from fpgacnn.ir.source import FloatArray
 from fpgacnn.jobs.fit.search import FitLimits
+from fpgacnn.jobs.quantize.objective import Distillation, Labelled, Task, TaskEvents, quality
 
 LEAST_OBJECTIVES, MOST_OBJECTIVES = 2, 4
 
@@ -67,12 +69,14 @@ class SignedFigure(Figure):
 class PointResult:
     """What a point costs and how good it is.
 
-    `quality` is that of the validation events, from the integer codes of the emulator. `cautions` counts warnings of
+    `quality` is that of the validation events, from the integer codes of the emulator. `score` is what points are
+    compared by in its place (`score` below); None: the quality. `cautions` counts warnings of
     the estimate; `stops`: the processes of a streamed design wait for each other. `refused` is the error of a point
     that cannot be built; then no number counts.
     """
 
     quality: float = 0.0
+    score: float | None = None
     ebops: int = 0
     resources: ResourceEstimate | None = None
     latency_ns: Figure | None = None
@@ -80,6 +84,11 @@ class PointResult:
     cautions: int = 0
     stops: bool = False
     refused: str = ""
+
+    @property
+    def compared_quality(self) -> float:
+        """What points are compared by as their quality."""
+        return self.quality if self.score is None else self.score
 
 
 def parse_objectives(texts: Sequence[str]) -> tuple[Objective, ...]:
@@ -138,9 +147,9 @@ def figure(result: PointResult, objective: Objective, available: Available) -> F
 def compared(
     result: PointResult, objectives: Sequence[Objective], available: Available, *, sure: bool = False
 ) -> tuple[float, ...]:
-    """The number of each objective; with `sure`, the upper ends of the bands. Quality can be negative."""
+    """The number of each objective, for the quality the score; with `sure`, the upper ends of the bands."""
     return tuple(
-        result.quality if one is Objective.QUALITY else _number(figure(result, one, available), sure=sure)
+        result.compared_quality if one is Objective.QUALITY else _number(figure(result, one, available), sure=sure)
         for one in objectives
     )
 
@@ -168,6 +177,26 @@ def excess(result: PointResult, limits: FitLimits, available: Available) -> dict
 
 def _number(one: Figure, *, sure: bool) -> float:
     return one.high if sure else one.value
+
+
+def score(task: Task, answers: Sequence[FloatArray], events: TaskEvents, float_answers: Sequence[FloatArray]) -> float:
+    """What points are compared by as their quality, on all events of a study, not only those of validation.
+
+    With classes it is the mean of the accuracy and of the probability (softmax of the answers) of the right class.
+    Of thousands of points, the best accuracy on few events is too good by chance; the probability also counts how near
+    the answers are to a change. Else it is the quality, which is as smooth.
+    """
+    good = quality(task, answers, events, float_answers)
+    match task:
+        case Labelled(classes=classes) if classes > 1:
+            assert events.labels is not None
+            wide = np.exp(answers[0] - answers[0].max(axis=1, keepdims=True))
+            right = wide[np.arange(len(wide)), events.labels] / wide.sum(axis=1)
+            return (good + float(right.mean())) / 2
+        case Labelled() | Distillation():
+            return good
+        case _:
+            assert_never(task)
 
 
 def pareto(values: Sequence[Sequence[float]], objectives: Sequence[Objective]) -> list[int]:

@@ -49,6 +49,9 @@ from fpgacnn.system.npz import ArraySource, MemoryArrays, packed
 PATH_POINTS = 16
 """Points of the path of `quantize --budget` among the first points of a search."""
 
+SCORED_EVENTS = 2000
+"""Training events complete fewer validation events to so many for the score: points are not trained on either."""
+
 BASE_BITS = 6
 """The path's largest widths are two bits above these."""
 
@@ -115,16 +118,18 @@ def prepare(request: ExploreRequest) -> Preparation:
         network, Events(values=calibration, labels=None, origin=material.origin), request.input_type
     )
     seen = evaluate(folded, calibration, quantized=False)
+    scored = scored_events(material)
     context = TrialContext(
         network=folded,
         quantizers=all_quantizers(folded, seen, dict.fromkeys(trainable_points(folded), _range(request.widths))),
         inputs=choices,
         codes=tuple(
             smallest(to_codes(values, choice, leading_quantizer(network, choice.name))[0].array)
-            for values, choice in zip(material.validation.inputs, choices, strict=True)
+            for values, choice in zip(scored.inputs, choices, strict=True)
         ),
-        labels=material.validation.labels,
-        wanted=() if isinstance(task, Labelled) else _logits(folded, material.validation.inputs),
+        labels=scored.labels,
+        wanted=() if isinstance(task, Labelled) else _logits(folded, scored.inputs),
+        validation=len(material.validation),
         classes=task.classes if isinstance(task, Labelled) else None,
         space=DesignSpace(axes=()),
         target=replace(target, io=request.io[0]),
@@ -155,6 +160,16 @@ def prepare(request: ExploreRequest) -> Preparation:
         context=context,
         material=material,
         files=_files(request),
+    )
+
+
+def scored_events(material: TrainingData) -> TaskEvents:
+    """The events of a trial: those of validation, then the first of training, if there are few of validation."""
+    validation, more = material.validation, material.train.take(slice(max(0, SCORED_EVENTS - len(material.validation))))
+    labels = (validation.labels, more.labels)
+    return TaskEvents(
+        inputs=tuple(np.concatenate(pair) for pair in zip(validation.inputs, more.inputs, strict=True)),
+        labels=None if labels[0] is None or labels[1] is None else np.concatenate([labels[0], labels[1]]),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -262,8 +262,13 @@ class StudyProgress:
 def best_numbers(
     settings: StudySettings, results: Sequence[PointResult], so_far: Mapping[str, float] | None = None
 ) -> Mapping[str, float]:
-    """The best number of each objective among results within the limits, and those that were found so far."""
-    found = [settings.numbers(one) for one in results if not one.refused and not settings.excess(one)]
+    """The best number of each objective among results within the limits, and those that were found so far.
+
+    Of the quality it is the best on the validation events, as people read it, not the best score.
+    """
+    found = [
+        settings.numbers(replace(one, score=None)) for one in results if not one.refused and not settings.excess(one)
+    ]
     if so_far:
         found.append(tuple(so_far[objective.value] for objective in settings.objectives))
     if not found:

@@ -71,6 +71,7 @@ def test_shares_are_of_the_part_and_bands_follow() -> None:
     assert compared(result(), THREE, AVAILABLE) == (0.9, 0.3, 800.0)
     assert compared(result(), THREE, AVAILABLE, sure=True) == (0.9, 0.6, 1600.0)
     assert compared(result(quality=-0.5), (Objective.QUALITY, Objective.EBOPS), AVAILABLE) == (-0.5, 1234)
+    assert compared(result(score=0.7), THREE, AVAILABLE) == (0.7, 0.3, 800.0)
 
 
 def test_limits_are_missed_by_a_share_of_the_limit() -> None:

@@ -35,7 +35,7 @@ from fpgacnn.jobs.explore.measures import Objective, PointResult
 from fpgacnn.jobs.explore.points.convert_point import convert_point, point_request
 from fpgacnn.jobs.explore.points.tune_point import point_request as tune_request
 from fpgacnn.jobs.explore.points.tune_point import rounds_of
-from fpgacnn.jobs.explore.prepare import Preparation, data_arrays, events_of, prepare
+from fpgacnn.jobs.explore.prepare import Preparation, data_arrays, events_of, prepare, scored_events
 from fpgacnn.jobs.explore.record import ExploreRecord, StudyProgress, best_numbers
 from fpgacnn.jobs.explore.run import Amount, Where, _Search, explore, read_study
 from fpgacnn.jobs.explore.sampler import chosen_sampler, open_optuna, seed_of
@@ -100,6 +100,30 @@ def test_quality_is_that_of_the_network_with_the_points_quantizers(prepared: Pre
         assert Workbench(context=context).measure(point).quality == right
 
 
+def test_the_score_is_measured_on_validation_and_training_events(prepared: Preparation) -> None:
+    """The float64 reference gives accuracy and softmax; few validation events are completed from the training part."""
+    context, material = prepared.context, prepared.material
+    assert context.validation == len(material.validation)
+    assert len(context.codes[0]) == len(material.validation) + len(material.train)
+    point = prepared.settings.starts[2]
+    network = with_quantizers(context.network, context.quantizers_of(context.space.widths(point)))
+    inputs = [np.concatenate([material.validation.inputs[0], material.train.inputs[0]])]
+    labels = np.concatenate([material.validation.labels, material.train.labels])
+    answers = evaluate(network, inputs, quantized=True)["last"]
+    shares = np.exp(answers) / np.exp(answers).sum(axis=1, keepdims=True)
+    wanted = ((answers.argmax(axis=1) == labels).mean() + shares[np.arange(len(labels)), labels].mean()) / 2
+    found = Workbench(context=context).measure(point)
+    assert found.score == pytest.approx(float(wanted), abs=1e-12)
+    assert found.compared_quality == found.score != found.quality
+
+
+def test_many_validation_events_are_not_completed(prepared: Preparation) -> None:
+    material = prepared.material
+    many = replace(material, validation=material.train.take(np.arange(2000) % len(material.train)))
+    assert len(scored_events(many)) == 2000
+    assert len(scored_events(replace(many, validation=material.train.take(np.zeros(2500, np.int64))))) == 2500
+
+
 def test_the_digest_of_a_context_sees_every_part(prepared: Preparation) -> None:
     context = prepared.context
     assert replace(context).digest == context.digest
@@ -108,6 +132,7 @@ def test_the_digest_of_a_context_sees_every_part(prepared: Preparation) -> None:
         replace(context, fold=False),
         replace(context, codes=tuple(one + 1 for one in context.codes)),
         replace(context, labels=None, classes=None),
+        replace(context, validation=context.validation - 1),
         replace(context, quantizers=context.quantizers[1:]),
         replace(context, space=replace(context.space, axes=context.space.axes[1:])),
     )

@@ -87,7 +87,9 @@ def tune_front(
     all epochs. Raises UsageError for fewer epochs than points can be halved, and the errors of `quantize`.
     """
     folder = Path(record.folder)
-    left = [one.number for one in sorted(record.front, key=lambda one: (-one.result.quality, one.number))][:most]
+    left = [one.number for one in sorted(record.front, key=lambda one: (-one.result.compared_quality, one.number))][
+        :most
+    ]
     rounds = rounds_of(len(left), request.settings.epochs)
     for epochs, keep in rounds:
         settings = replace(request.settings, epochs=epochs, patience=min(request.settings.patience, epochs))
