@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 
 from fpgacnn.jobs.explore.measures import LEAST_OBJECTIVES, MOST_OBJECTIVES
 from fpgacnn.jobs.explore.record import StudyPoint, StudySettings
@@ -14,9 +15,12 @@ from fpgacnn.jobs.explore.space import FEWEST_BITS, MOST_BITS, IoAxis, SettingAx
 
 def of_settings(settings: StudySettings) -> str:
     """What is wrong with the settings of a study; empty where they are whole."""
+    files = [PurePosixPath(name) for name in settings.model_files]
     objectives, names = settings.objectives, [axis.name for axis in settings.space.axes]
     if not settings.model_files or settings.generation < 1:
         return "it names no model, or no generation"
+    if any("\0" in str(file) for file in files) or settings.model.file not in files[0].parts[1:]:
+        return "its files are not those of its model"
     if len(set(objectives)) != len(objectives) or not LEAST_OBJECTIVES <= len(objectives) <= MOST_OBJECTIVES:
         return f"it does not have {LEAST_OBJECTIVES} to {MOST_OBJECTIVES} different objectives"
     if settings.sampler not in GENERATIONS:

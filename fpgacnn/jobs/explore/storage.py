@@ -204,8 +204,9 @@ def _backend(folder: Path, name: str, url: str) -> Any:
     optuna = open_optuna()
     if name == "sqlite":
         file = folder.absolute() / DATABASE
-        with suppress(FileNotFoundError):
-            open_regular(file, limit=ANY_SIZE, links=False).close()
+        for part in ("", "-journal", "-wal", "-shm"):  # SQLite would wait for a pipe, and write through a link
+            with suppress(FileNotFoundError):
+                open_regular(f"{file}{part}", limit=ANY_SIZE, links=False).close()
         return optuna.storages.RDBStorage(f"sqlite:///{file}")
     if _URL.match(name):
         return optuna.storages.RDBStorage(url)

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import re
 import secrets
 import sys
 import time
@@ -48,6 +49,7 @@ QUIET_WORKERS = {"distributed.worker.profile.enabled": False, "distributed.admin
 NO_PAGES: Mapping[str, list[object]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 """The HTTP servers that Dask always starts have no pages."""
 
+_PORT, LARGEST_PORT = re.compile(r":([0-9]+)/?$"), 65_535
 MAX_SCHEDULER_FILE = 1 << 20
 NO_SCHEDULER_FILE = "not a scheduler file of Dask"
 
@@ -258,6 +260,7 @@ class OnDask:
             return distributed.Client(self._cluster, timeout=CONNECT_SECONDS)
         address = self.address if "://" in self.address else _address_in(self.address)
         try:
+            _refuse_port(address)
             return distributed.Client(address=address, timeout=CONNECT_SECONDS)
         except (ImportError, OverflowError, ValueError) as error:
             raise UsageError(what=f"--scheduler {self.address}: {_words(error)}") from error
@@ -314,11 +317,20 @@ def _own_security(distributed: Any) -> Any:
         raise MissingExtraError(package="cryptography", extra="explore") from error
 
 
+def _refuse_port(address: str) -> None:
+    """Raise ValueError for a port that no address has: Dask would try it again and again."""
+    found = _PORT.search(address)
+    if found and int(found[1]) > LARGEST_PORT:
+        raise ValueError(f"a port is at most {LARGEST_PORT}")
+
+
 def _address_in(file: str) -> str:
     """The address that a scheduler file has. Dask itself would wait for a missing file, or for a pipe, without an end.
 
     Raises UsageError; _NoWorkerError where the file is missing, or where a scheduler still writes it.
     """
+    if not file:
+        raise UsageError(what="--scheduler: give the address of a scheduler, or its scheduler file")
     try:
         text = read_regular_text(file, limit=MAX_SCHEDULER_FILE)
         found = json.loads(text)

@@ -63,6 +63,9 @@ SETTINGS: Mapping[str, Callable[[dict[str, Any]], object]] = {
     "no reuse factors": lambda one: one["space"]["axes"][-1].update(factors={}),
     "a quality that is no number": lambda one: one.update(quality=float("nan")),
     "a quality that is too large": lambda one: one.update(quality=1e308),
+    "a file of another name": lambda one: one.update(model_files=["model/other.h5"]),
+    "a file without a name": lambda one: one.update(model_files=["model/."]),
+    "a name with a zero": lambda one: one.update(model_files=["model/small.h5/a\0b"]),
     "a file outside": lambda one: one.update(model_files=["model/../../x"]),
 }
 
@@ -184,6 +187,8 @@ HARMS: Mapping[str, Callable[[Path], object]] = {
     "a link": lambda file: (file.rename(file.with_name("victim")), file.symlink_to("victim")),
     "a device": lambda file: (file.unlink(), file.symlink_to("/dev/zero")),
     "a folder": lambda file: (file.unlink(), file.mkdir()),
+    "a pipe as its journal": lambda file: os.mkfifo(f"{file}-journal"),
+    "a link as its log": lambda file: Path(f"{file}-wal").symlink_to("victim"),
     "no table": lambda file: run_sql(file, "drop table trials"),
     "another state": lambda file: run_sql(file, "update trials set state = 'EVIL'"),
     "another trigger": lambda file: run_sql(
@@ -220,11 +225,11 @@ def test_a_file_that_is_no_scheduler_file_is_refused_at_once(tmp_path: Path, tex
         _address_in(str(tmp_path / "s.json"))
 
 
-def test_a_pipe_and_a_folder_are_no_scheduler_files(tmp_path: Path) -> None:
+def test_a_pipe_a_folder_and_nothing_are_no_scheduler_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for name in ("pipe", "."):
-        with pytest.raises(UsageError, match="--scheduler "):
-            _address_in(str(tmp_path / name))
+    for name in (str(tmp_path / "pipe"), str(tmp_path), ""):
+        with pytest.raises(UsageError, match="--scheduler"):
+            _address_in(name)
 
 
 @pytest.mark.parametrize("text", [None, "", '{"type": "Sche'])

@@ -45,7 +45,7 @@ def test_a_scheduler_file_that_is_missing_is_awaited_and_then_named(
     assert seconds[0] > workers.PATIENCE_SECONDS
 
 
-@pytest.mark.parametrize("address", ["foo://x:1", "tcp://127.0.0.1:port"])
+@pytest.mark.parametrize("address", ["foo://x:1", "tcp://127.0.0.1:port", "tcp://127.0.0.1:99999"])
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(UsageError, match=f"--scheduler {address}: "):
         on_dask(address)._connected()
