@@ -36,8 +36,8 @@ READ_WEIGHTS = 1
 """Cycles in which the first weights are read from memory."""
 
 SHIFT_LINE, SHIFT_VITIS, SHIFT_INLINED, SHIFT_RELAXED, SHIFT_SLOW, SHIFT_SLOWEST = 3, 4, 6, 2, 4, 5
-CALLS = 2
-"""Cycles in which functions for the shift and for the product of a pixel are called and return, in Vivado HLS."""
+CALLS, CALLS_VITIS = 2, 1
+"""Cycles in which functions for the shift and for the product of a pixel are called and return."""
 
 RELAXED_SHIFT_NS = 8.0
 """Cycles of a shift (see `shift_cycles`), and the cycle time from which two of them are enough."""
@@ -248,12 +248,17 @@ def shift_cycles(layer: TemplateCall, model: HardwareGraph, budget: TimingBudget
 
     Taken from the smallest latencies of 40 synthesized convolutions: (latency - 1) / pixels.
     """
+    if layer.in_shape[0] > 1 and model.tool is BackendName.VITIS:
+        return SHIFT_VITIS
+    if layer.in_shape[0] > 1 and model.inlined_shift:
+        return SHIFT_INLINED + _shift_loops(layer, model)
+    return _called_shift(layer, budget)
+
+
+def _called_shift(layer: TemplateCall, budget: TimingBudget) -> int:
+    """Cycles of the function that shifts a pixel into a window, by part and clock."""
     if layer.in_shape[0] == 1:
         return SHIFT_LINE
-    if model.tool is BackendName.VITIS:
-        return SHIFT_VITIS
-    if model.inlined_shift:
-        return SHIFT_INLINED + _shift_loops(layer, model)
     if budget.budget_ns >= RELAXED_SHIFT_NS:
         return SHIFT_RELAXED
     if budget.seven_series and budget.budget_ns < SLOW_NS:
@@ -272,10 +277,9 @@ def around_reuse_loop(layer: TemplateCall, model: HardwareGraph, product: Multip
     chain = [Operation(delay_ns=each, alive_bits=0.0) for each in (delays.lookup, multiply, delays.add)]
     pipeline = schedule(chain, budget.budget_ns).cycles + 1
     if model.tool is BackendName.VITIS:
-        return SHIFT_VITIS + pipeline
+        return _called_shift(layer, budget) + CALLS_VITIS + pipeline
     inlined = model.inlined_shift and layer.in_shape[0] > 1
-    shift = SHIFT_INLINED if inlined else shift_cycles(layer, model, budget) + CALLS
-    return shift + pipeline
+    return (SHIFT_INLINED if inlined else _called_shift(layer, budget) + CALLS) + pipeline
 
 
 def _recurrent(layer: TemplateCall, budget: TimingBudget) -> LayerTiming:

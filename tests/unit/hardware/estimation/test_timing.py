@@ -52,6 +52,17 @@ def test_the_clock_cuts_selection_product_and_sum_of_a_reuse_loop(part: str, *, 
     assert all(one <= other for one, other in zip((found[0], found[2]), slowest, strict=True))
 
 
+@pytest.mark.parametrize("part", [ZYNQ, "xczu9eg-ffvb1156-2-e"])
+def test_a_slow_part_shifts_as_slowly_in_vitis_as_in_vivado(part: str) -> None:
+    """With the same margin of the clock, Vitis saves the return of one function."""
+    layer = convolution(KERNEL, (28, 28), reuse=9, strategy=RESOURCE)
+    vivado, vitis = (
+        cycles(model(layer, part=part, tool=tool, uncertainty_ns=0.625))[1]
+        for tool in (BackendName.VIVADO, BackendName.VITIS)
+    )
+    assert vivado - vitis == 784
+
+
 @pytest.mark.parametrize(("version", "waits"), [("2022.1", False), ("2022.2", True)])
 def test_the_band_is_wider_where_a_convolution_waits_for_each_pixel(version: str, *, waits: bool) -> None:
     whole = model(convolution(KERNEL, (28, 28)), tool=BackendName.VITIS, version=version)
