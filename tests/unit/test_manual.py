@@ -47,6 +47,13 @@ def test_relative_links_lead_to_files_and_headings(page: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
+def test_decisions_are_numbered_once_each() -> None:
+    notes = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
+    numbers = [one.name[:4] for one in notes]
+    assert sorted(set(numbers)) == numbers
+    assert all(one.read_text(encoding="utf-8").startswith(f"# {one.name[:4]}: ") for one in notes)
+
+
 def test_generated_pages_are_up_to_date() -> None:
     run = subprocess.run(
         [sys.executable, str(ROOT / "tools" / "reference_pages.py"), "--check"],
