@@ -19,9 +19,12 @@ from fpgacnn.ir.source import FloatArray
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightErrors:
-    """The largest absolute differences between the codes of a float layer's weights and the trained numbers."""
+    """The largest absolute differences between the codes of a float layer's weights and the trained numbers.
 
-    kernel: float
+    `kernel` is one number for all weights, or one for each, in the shape of the kernel.
+    """
+
+    kernel: float | FloatArray
     bias: float
 
 

@@ -245,7 +245,8 @@ def test_a_bias_with_more_fraction_bits_than_the_products_of_the_shift_is_exact(
 
 
 def test_errors_of_a_float_layer_are_scaled_with_its_weights() -> None:
-    """At most 0.01 * 2.0 for a weight; 0.25 and 0.01 * (1.5 + 3) for the bias."""
+    """0.01 * 0.5 and 0.01 * 2.0 for the weights; 0.25 and 0.01 * (1.5 + 3) for the bias."""
     (found,) = candidates(replace(EXACT, errors=q.WeightErrors(kernel=0.01, bias=0.25)), None)
     assert found.errors is not None
-    np.testing.assert_allclose([found.errors.kernel, found.errors.bias], [0.02, 0.25 + 0.045])
+    np.testing.assert_allclose(found.errors.kernel, [[0.005], [0.02]])
+    np.testing.assert_allclose(found.errors.bias, 0.25 + 0.045)

@@ -205,6 +205,38 @@ def test_an_estimate_has_no_more_luts_and_every_result_is_within_its_bound(tmp_p
     )
 
 
+def test_weights_of_zero_add_nothing_to_the_bound_of_a_scale_in_the_weights(tmp_path: Path) -> None:
+    """Each output reads one channel, and the scales of the channels span five decades."""
+    channels, random = 64, np.random.default_rng(11)
+    ones, short = np.ones(channels, np.float32), quantized_bits(WIDE, 2, alpha=1.0)
+    scales = {"gamma": 10.0 ** random.uniform(-5, 0, channels), "beta": random.normal(0.0, 0.3, channels)}
+    constants = {"moving_mean": ones * 0, "moving_variance": ones}
+    weights = {key: value.astype(np.float32) for key, value in scales.items()} | constants
+    kernel = np.diag(random.uniform(0.5, 2.0, channels)).astype(np.float32)
+    options = {"kernel_quantizer": short, "bias_quantizer": short, "units": channels}
+    layers = (
+        entry("BatchNormalization", "b", weights=weights, epsilon=0.0),
+        entry("QDense", "d", weights={"kernel": kernel, "bias": ones * 0}, **options),
+    )
+    plain, folded = designs(chain(tmp_path, *layers, shape=(channels,)))
+    assert taken(folded) != {}
+    apart, joined = (max(layer.error for layer in one.plan.layers.values()) for one in (plain, folded))
+    assert 0 < joined <= 2 * apart
+
+
+def test_sums_behind_a_long_scale_are_narrowed_with_the_scale_in_the_weights_too(tmp_path: Path) -> None:
+    """The constants are exact in 24 bits, so only the scale says that the width comes from floats."""
+    scale = np.ones(SIZE, np.float32) + np.float32(2.0**-22)
+    zeros, units = np.zeros(SIZE, np.float32), np.ones(SIZE, np.float32)
+    weights = {"gamma": scale, "beta": zeros, "moving_mean": zeros, "moving_variance": units}
+    short = entry("BatchNormalization", "b", weights=weights, epsilon=0.0)
+    file = chain(tmp_path, short, *(dense(name, bits=WIDE) for name in ("d", "dd", "ddd")))
+    plain, folded = designs(file)
+    assert taken(plain) == {}
+    assert list(taken(folded).values()) == [("b",)]
+    assert not folded.plan.is_lossless, "a later sum is rounded, because it has no width"
+
+
 def test_tables_and_settings_name_the_normalization(tmp_path: Path) -> None:
     file = chain(tmp_path, relu("r", bits=8), batch("b"), dense("d", bits=WIDE), relu("s", bits=4))
     _, design = designs(file)

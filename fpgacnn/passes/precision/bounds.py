@@ -94,7 +94,8 @@ def linear(layer: Node, operation: q.Linear, given: Bound, input_shape: Shape) -
     )
     if operation.errors is not None:
         inputs = np.broadcast_to(largest, sizes.shape) * 2.0**-given.interval.fraction + given.error
-        error += operation.errors.kernel * float(inputs.sum(axis=0).max()) + operation.errors.bias
+        off = np.broadcast_to(operation.errors.kernel, operation.sums.kernel.array.shape).reshape(sizes.shape)
+        error += float((inputs * off).sum(axis=0).max()) + operation.errors.bias
     return ranged(sums, error, ceil(log2(max(total, 1.0) + 1)))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from itertools import product
+from functools import partial
 from typing import assert_never
 
 import numpy as np
@@ -35,6 +35,7 @@ from fpgacnn.passes.precision.exact_steps import (
 )
 from fpgacnn.passes.precision.exact_steps.code_values import CodeValues
 from fpgacnn.passes.precision.narrowing import forward_scales, short_scales
+from fpgacnn.passes.precision.narrowing.attempts import kept_plan
 from fpgacnn.passes.precision.narrowing.product_costs import Folding
 from fpgacnn.passes.precision.narrowing.short_scales import Shortening
 from fpgacnn.passes.precision.nodes import Guard, Node, PlannedCast, Purpose, node
@@ -49,24 +50,13 @@ def legalize(model: QuantizedModel, folding: Folding | None = None) -> tuple[Har
     """The network in operations that hardware has, and the lossless format of every value where there is one.
 
     With `folding`, scales are multiplied into the weights behind them where these cost no more (`forward_scales`).
-    Where an output of the network has an error anyway, scales without a quantizer behind them are short, if the bounds
-    of the outputs allow it (`short_scales.ATTEMPTS`).
+    Where an output of the network has an error anyway, scales without a quantizer behind them are short. The bounds of
+    the outputs have to allow either (`attempts.kept_plan`).
 
     Raises UnsupportedOptionError where a step function cannot be built, and WidthLimitError where a value needs more
     bits than the arithmetic has.
     """
-    whole = _legalized(model, None, folding)
-    if not whole.has_long_scales or all(whole.planner.bounds[name].error == 0 for name in model.outputs):
-        return whole.result()
-    for way, shortening in product((folding, None) if whole.scaled else (folding,), short_scales.ATTEMPTS):
-        try:
-            short = _legalized(model, shortening, way)
-        except WidthLimitError:
-            continue
-        pairs = [(short.planner.bounds[name], whole.planner.bounds[name]) for name in model.outputs]
-        if all(short_scales.keeps_promise(*pair) for pair in pairs):
-            return short.result()
-    return whole.result()
+    return kept_plan(partial(_legalized, model), folding, model.outputs).result()
 
 
 def _legalized(model: QuantizedModel, shortening: Shortening | None, folding: Folding | None) -> Legalization:
@@ -282,7 +272,10 @@ class Legalization:
             self.long = apart.long
             return
         self.taken[last.name] = first.source
-        self._note_long(found.last)
+        for one in found.nodes:
+            self._note_long(one)
+        if last.name in apart.long:
+            self.long.add(last.name)
 
     def _scale(self, layer: q.Layer, line: q.Affine, *, narrows: bool) -> None:
         """A scale that no quantizer behind it makes exact; `narrows`: its result may lose fraction bits."""

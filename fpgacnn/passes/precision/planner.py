@@ -210,7 +210,7 @@ def _linear(layer: Node, operation: q.Linear, given: Bound, shape: Shape) -> tup
     loss = ""
     if operation.errors is not None:
         what = f"bias rounded to {layer_sums.bias.format}"
-        if operation.errors.kernel:
+        if np.any(operation.errors.kernel):
             what = f"weights of a float layer rounded to {layer_sums.kernel.format}"
         loss = f"{what}: results at most {found.error:.2g} off"
     kept = _kept(layer, found, "the accumulator, every bit kept", loss=loss)

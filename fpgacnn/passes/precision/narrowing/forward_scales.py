@@ -87,7 +87,7 @@ def with_scale(
 ) -> Iterator[q.Linear]:
     """The linear layer with a scale multiplied into its weights: in short weights where they are allowed, in all bits.
 
-    `given` bounds the input of the scale. None where zeros around the input are not zeros before the scale.
+    `given` bounds the input of the scale. Nothing where zeros around the input are not zeros before the scale.
     """
     padded = not isinstance(operation.sums, hw.Dense) and any(operation.sums.pads)
     if padded and line.trained.shift.any():
@@ -148,23 +148,25 @@ def _rounded(operation: q.Linear, line: PlannedAffine, given: Bound, *, coarse: 
 def _errors(
     operation: q.Linear, line: PlannedAffine, weights: Codes, bias: Codes, *, is_exact: bool
 ) -> q.WeightErrors | None:
-    """The largest differences from the trained weights times the trained constants; `is_exact`: from rounding none."""
+    """The differences from the trained weights times the trained constants; `is_exact`: from rounding none.
+
+    Each weight has its own, so that weights of 0 have none.
+    """
     sums, before = operation.sums, operation.errors
     if is_exact and before is None:
         return None
     slope, shift = (np.abs(one) for one in (line.trained.slope, line.trained.shift))
-    kernel = off = 0.0
+    kernel, off = np.zeros(sums.kernel.array.shape), 0.0
     if not is_exact:
         real, offset = _real(sums, line)
         largest = _across(sums, np.abs(sums.kernel.values) * _rows(sums, shift)) + np.abs(sums.bias.values)
         terms = prod(sums.kernel.array.shape[:-1]) + 1
-        kernel = float(np.abs(weights.values - real).max()) + float(np.abs(real).max()) * 2.0**-52
+        kernel = np.abs(weights.values - real) + np.abs(real) * 2.0**-52
         off = float(np.abs(bias.values - offset).max()) + float(largest.max()) * terms * 2.0**-52
     if before is not None:
-        kernel += before.kernel * float(slope.max())
-        off += before.bias + before.kernel * float(
-            _across(sums, np.ones_like(sums.kernel.values) * _rows(sums, shift)).max()
-        )
+        given = np.broadcast_to(before.kernel, kernel.shape)
+        kernel = kernel + given * _rows(sums, slope)
+        off += before.bias + float(_across(sums, given * _rows(sums, shift)).max())
     return q.WeightErrors(kernel=kernel, bias=off)
 
 
