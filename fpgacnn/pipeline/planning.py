@@ -9,7 +9,7 @@ from typing import Any
 
 from fpgacnn import frontends
 from fpgacnn.design import BackendName, Design, IoType, Strategy
-from fpgacnn.design.design import by_layer
+from fpgacnn.design.design import by_layer, settings_by_layer
 from fpgacnn.design.project import HlsProject
 from fpgacnn.errors import InternalError
 from fpgacnn.hardware.estimation.fifo_choice import FifoChoice, chosen_depths
@@ -128,13 +128,20 @@ _PRODUCTS = {Strategy.LATENCY: Products.CONSTANTS, Strategy.RESOURCE: Products.M
 
 
 def legalize_network(quantized: QuantizedModel, request: Request) -> tuple[HardwareModel, PrecisionPlan]:
-    """Legalize the network; scales are folded into the weights behind them, unless the request keeps all layers."""
+    """Legalize the network; scales are folded into the weights behind them, unless the request keeps all layers.
+
+    A strategy under the name of a layer that is folded into another one is that of both, so names come from the network
+    with casts folded, but with every scale by itself.
+    """
     target = request.target
     if not request.fold:
         return legalize(quantized)
     if target.backend is BackendName.RTL:
         return legalize(quantized, Folding(products=Products.ADDERS))
-    each = {name: _PRODUCTS[one] for name, one in target.strategy_of.items()}
+    named = dict(target.strategy_of)
+    if named:
+        named |= settings_by_layer(named, fold_casts(*legalize(quantized))[0])
+    each = {name: _PRODUCTS[one] for name, one in named.items()}
     return legalize(quantized, Folding(products=_PRODUCTS[target.strategy], products_of=each))
 
 

@@ -122,7 +122,8 @@ def not_compared(design: Design, network: SourceModel, compared: Collection[str]
     `compared` are the nodes of the hardware that were compared with the network. Folded layers have their own note.
     """
     nodes = [layer for layer in design.model.layers if layer.name in compared]
-    scales = [name for layer in nodes for name in layer.scales]
+    seen = {layer.source for layer in nodes if layer.is_result}
+    scales = [name for layer in design.model.layers if layer.source in seen for name in layer.scales]
     folded = [name for layer in nodes for name in layer.folded if name not in layer.scales]
     if folded:
         yield (
@@ -134,7 +135,6 @@ def not_compared(design: Design, network: SourceModel, compared: Collection[str]
             f"{_layers_have(scales)} no result in the hardware, because the scale is multiplied into the weights of the"
             f" layer behind; that layer was compared: {_some(scales)} (--no-fold builds each layer)"
         )
-    seen = {layer.source for layer in design.model.layers if layer.is_result and layer.name in compared}
     known = {layer.name: layer for layer in network.layers}
     waiting, before = [design.model.layer(name).source for name in design.model.outputs], set[str]()
     while waiting:

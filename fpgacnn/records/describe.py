@@ -12,7 +12,6 @@ from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.hardware import HardwareModel
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.ir.text import operation_text
-from fpgacnn.passes.precision import LayerPrecision
 from fpgacnn.passes.quantization import SoftmaxChoice
 from fpgacnn.records.record import LayerRecord, ModelRecord, PlanRecord, TargetRecord
 from fpgacnn.sim.compare import OutputBound
@@ -35,21 +34,22 @@ def plan_record(
         lossless=plan.is_lossless,
         losses=plan.losses,
         decisions=tuple(
-            replace(_layer(layer, plan.layers[layer.name], network, noise.get(layer.source)), seen=seen.get(layer.name))
+            replace(_layer(layer, design, network, noise.get(layer.source)), seen=seen.get(layer.name))
             for layer in design.model.layers
         ),
     )
     return replace(record, promise="loose" if any(one.loose for one in outputs) else record.word)
 
 
-def _layer(layer: hw.Layer, precision: LayerPrecision, network: SourceModel, noise: float | None) -> LayerRecord:
+def _layer(layer: hw.Layer, design: Design, network: SourceModel, noise: float | None) -> LayerRecord:
+    precision = design.plan.layers[layer.name]
     weight, bias = _constants(layer.operation)
     accumulator = precision.accumulator
     return LayerRecord(
         name=layer.name,
         source=layer.source,
         kind=layer.kind,
-        what=_what(layer, network),
+        what=_what(layer, design.model, network),
         shape=layer.shape,
         parameters=parameters(layer.operation),
         weight=weight,
@@ -68,11 +68,19 @@ def _layer(layer: hw.Layer, precision: LayerPrecision, network: SourceModel, noi
     )
 
 
-def _what(layer: hw.Layer, network: SourceModel) -> str:
-    """What a node computes: the layers that are folded into it, then its own."""
+def _what(layer: hw.Layer, model: HardwareModel, network: SourceModel) -> str:
+    """What a node computes: the layers that are folded into it, then its own.
+
+    Of a layer with other nodes, for example the products of a dense layer, only the scale is in the weights.
+    """
     source = network.layer(layer.source)
     own = operation_text(source.operation) if layer.is_result else f"part of {source.kind}"
-    before = [f"{name}: {operation_text(network.layer(name).operation)}" for name in layer.folded]
+    others = {name for one in model.layers if one.name != layer.name for name in (one.source, *one.folded)}
+    scales = others.intersection(layer.scales)
+    before = [
+        f"{name}: {'its scale' if name in scales else operation_text(network.layer(name).operation)}"
+        for name in layer.folded
+    ]
     return "; then ".join([*before, own])
 
 

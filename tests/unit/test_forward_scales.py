@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -241,7 +242,7 @@ def test_tables_and_settings_name_the_normalization(tmp_path: Path) -> None:
     file = chain(tmp_path, relu("r", bits=8), batch("b"), dense("d", bits=WIDE), relu("s", bits=4))
     _, design = designs(file)
     network, last = frontends.load(file), design.model.layer("s")
-    what = _what(last, network)
+    what = _what(last, design.model, network)
     assert what.startswith("b: ")
     assert "; then d: " in what
     accumulator = design.plan.layers["s"].accumulator
@@ -270,7 +271,30 @@ def test_no_fold_builds_the_normalization_and_strategies_decide(tmp_path: Path) 
     assert not has_scale(request)
     assert has_scale(replace(request, fold=False))
     assert has_scale(replace(request, target=replace(request.target, strategy=Strategy.RESOURCE)))
-    assert has_scale(replace(request, target=replace(request.target, strategy_of={"d": Strategy.RESOURCE})))
+    for one in ("b", "d", "s"):
+        named = replace(request.target, strategy_of={one: Strategy.RESOURCE})
+        assert has_scale(replace(request, target=named)), one
+    same = replace(request.target, strategy_of={"b": Strategy.LATENCY, "s": Strategy.LATENCY})
+    assert not has_scale(replace(request, target=same))
+    shared = replace(request.target, strategy=Strategy.RESOURCE, strategy_of={"s": Strategy.LATENCY})
+    assert not has_scale(replace(request, target=shared))
+
+
+@pytest.mark.parametrize("alpha", [1.0, "auto"])
+def test_an_automatic_scale_in_the_weights_of_the_next_layer_is_named_as_a_scale(tmp_path: Path, alpha: Any) -> None:
+    """The products of the layer itself are in a node of their own."""
+    file = chain(tmp_path, relu("r", bits=6), dense("d", bits=WIDE, alpha="auto"), dense("dx", bits=WIDE, alpha=alpha))
+    _, design = designs(file)
+    (name,) = taken(design)
+    assert taken(design)[name] == ("d",)
+    assert any(layer.source == "d" and layer.operation.__class__ is hw.Dense for layer in design.model.layers)
+    network = frontends.load(file)
+    what = _what(design.model.layer(name), design.model, network)
+    assert what.startswith("d: its scale; then ")
+    compared = {layer.name for layer in design.model.layers if layer.is_result}
+    (note,) = not_compared(design, network, compared)
+    assert note.startswith("1 layer has no result in the hardware, because the scale is multiplied into the weights")
+    assert "that layer was compared: d (" in note
 
 
 def test_a_folder_keeps_whose_weights_a_node_has_and_refuses_another_layer(tmp_path: Path) -> None:

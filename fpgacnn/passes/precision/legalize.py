@@ -258,12 +258,16 @@ class Legalization:
         """A scale, and the linear layer behind with the scale in its weights; each by itself where that costs less."""
         first, last = chain[0], chain[-1]
         assert isinstance(first.operation, q.Affine)
+        assert self.folding is not None
         line = constant_channels.without_constants(first, first.operation, self.model, self.planner)
+        products = self.folding.of(first, last)
+        if products is None:
+            self.add_each(chain, line)
+            return
         apart = copy(self)
         apart.planner, apart.finished, apart.long = self.planner.copy(), [], set(self.long)
         apart.add_each(chain, line)
-        assert self.folding is not None
-        whole, products = scales.with_constants(line), self.folding.of(last)
+        whole = scales.with_constants(line)
         both = forward_scales.PlannedNodes(nodes=apart.finished, planner=apart.planner)
         found = forward_scales.joined(chain, whole, self.planner, both, products, self.shortening)
         self.planner, self.has_long_scales = (found or both).planner, apart.has_long_scales

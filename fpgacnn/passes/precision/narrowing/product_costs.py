@@ -36,14 +36,21 @@ class Products(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folding:
-    """Whether scales are folded into the layer behind: the products of all layers, and of single ones by their name."""
+    """Whether scales are folded into the layer behind: the products of all layers, and of single ones by their name.
+
+    The names are those of linear layers, and of scales that have products of their own.
+    """
 
     products: Products = Products.CONSTANTS
     products_of: Mapping[str, Products] = field(default_factory=dict)
 
-    def of(self, layer: q.Layer) -> Products:
-        """The products of a layer of the file."""
-        return self.products_of.get(layer.source, self.products_of.get(layer.name, self.products))
+    def of(self, scale: q.Layer, layer: q.Layer) -> Products | None:
+        """The products of a linear layer; None where the scale before it has others, so that they cannot be one."""
+        found = self._of(layer) or self.products
+        return found if self._of(scale) in {None, found} else None
+
+    def _of(self, layer: q.Layer) -> Products | None:
+        return self.products_of.get(layer.source, self.products_of.get(layer.name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
