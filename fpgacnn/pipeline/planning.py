@@ -16,7 +16,7 @@ from fpgacnn.hardware.estimation.fifo_choice import FifoChoice, chosen_depths
 from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
 from fpgacnn.hardware.hls.lower import Lowered
 from fpgacnn.ir.hardware import HardwareModel
-from fpgacnn.ir.quantized import QuantizedModel
+from fpgacnn.ir.quantized import Linear, QuantizedModel
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.passes.precision import PrecisionPlan, fold_casts, legalize
 from fpgacnn.passes.precision.narrowing.product_costs import Folding, Products
@@ -130,8 +130,8 @@ _PRODUCTS = {Strategy.LATENCY: Products.CONSTANTS, Strategy.RESOURCE: Products.M
 def legalize_network(quantized: QuantizedModel, request: Request) -> tuple[HardwareModel, PrecisionPlan]:
     """Legalize the network; scales are folded into the weights behind them, unless the request keeps all layers.
 
-    A strategy under the name of a layer that is folded into another one is that of both, so names come from the network
-    with casts folded, but with every scale by itself.
+    A strategy under the name of a layer that is folded into another one is that of both. So names of others than linear
+    layers are looked up in the network with casts folded, but with every scale by itself.
     """
     target = request.target
     if not request.fold:
@@ -139,7 +139,7 @@ def legalize_network(quantized: QuantizedModel, request: Request) -> tuple[Hardw
     if target.backend is BackendName.RTL:
         return legalize(quantized, Folding(products=Products.ADDERS))
     named = dict(target.strategy_of)
-    if named:
+    if named.keys() - {layer.source for layer in quantized.layers if isinstance(layer.operation, Linear)}:
         named |= settings_by_layer(named, fold_casts(*legalize(quantized))[0])
     each = {name: _PRODUCTS[one] for name, one in named.items()}
     return legalize(quantized, Folding(products=_PRODUCTS[target.strategy], products_of=each))
