@@ -94,8 +94,8 @@ def _arguments() -> argparse.Namespace:
 
 
 def shipped_constants(chosen: Sequence[Case]) -> list[Judged]:
-    """Every design by the constants of the package."""
-    return [Judged(case=case, answer=answer(case, shipped())) for case in chosen]
+    """Every design by the constants and all bands of the package."""
+    return [Judged(case=case, answer=answer(case, shipped(), waits=True)) for case in chosen]
 
 
 def leave_one_repository_out(chosen: Sequence[Case]) -> list[Judged]:

@@ -138,9 +138,12 @@ def cases(samples: Sequence[Sample]) -> list[Case]:
     ]
 
 
-def answer(case: Case, constants: Constants) -> Estimate:
-    """The estimate of a case, without the simulation of its streams, which no constant changes."""
-    return priced(case.sample.model, case.amounts, None, constants)
+def answer(case: Case, constants: Constants, *, waits: bool = False) -> Estimate:
+    """The estimate of a case, without the simulation of its streams, which no constant changes.
+
+    Without `waits`, it is also without the band of convolutions that wait, which was read from designs of the data set.
+    """
+    return priced(case.sample.model, case.amounts, None, constants, waits=waits)
 
 
 def fit(chosen: Sequence[Case]) -> Constants:

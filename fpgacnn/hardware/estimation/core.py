@@ -44,12 +44,20 @@ def estimate(model: HardwareGraph, constants: Constants | None = None) -> Estima
 
 
 def priced(
-    model: HardwareGraph, counted: Quantities, dataflow: Simulated | Unknown | None, constants: Constants
+    model: HardwareGraph,
+    counted: Quantities,
+    dataflow: Simulated | Unknown | None,
+    constants: Constants,
+    *,
+    waits: bool = True,
 ) -> Estimate:
-    """The estimate of a design that is counted and simulated already."""
+    """The estimate of a design that is counted and simulated already.
+
+    Without `waits`, the cycles of designs whose slowest layer waits for each pixel have the fitted bands only.
+    """
     device = find_device(model.part)
     group = group_of(model)
-    totals = _totals(counted, model, constants, group)
+    totals = _totals(counted, model, constants, group, waits=waits)
     after = after_synthesis(totals.resources, constants, group, *exceptions(counted.layers, constants))
     available = available_on(device)
     return Estimate(
@@ -79,11 +87,11 @@ def group_name(io: IoType, layers: Iterable[TemplateCall]) -> str:
     return f"{io.value}/{'resource' if resource else 'latency'}"
 
 
-def _totals(counted: Quantities, model: HardwareGraph, constants: Constants, group: str) -> Totals:
-    latency, interval = (
-        with_waits(constants.band(name, group).around(value), counted.layers, model)
-        for name, value in (("latency", counted.timing.latency), ("II", counted.timing.ii))
-    )
+def _totals(counted: Quantities, model: HardwareGraph, constants: Constants, group: str, *, waits: bool) -> Totals:
+    latency = constants.band("latency", group).around(counted.timing.latency)
+    interval = constants.band("II", group).around(counted.timing.ii)
+    if waits:
+        latency, interval = (with_waits(one, counted.layers, model) for one in (latency, interval))
     return Totals(
         resources=resource_figures([LayerAmounts.of(one, constants) for one in counted.layers], constants, group),
         latency_cycles=latency,

@@ -188,7 +188,7 @@ def _key(one: OwnDesign) -> tuple[object, ...]:
 
 @cache
 def estimator_version() -> str:
-    """The version of the estimate: a digest of the code that counts, of all that it imports, and of the constants."""
+    """The version of the estimate: a digest of its code and constants, and of parts, templates and formats."""
     return digest(Path(__file__).parents[3])
 
 

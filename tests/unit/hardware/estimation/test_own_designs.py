@@ -146,12 +146,23 @@ def test_the_version_of_the_estimate_changes_with_everything_that_it_is_made_of(
 
 
 def test_the_version_of_the_estimate_covers_what_it_imports() -> None:
-    """Errors, files, options of a design and the C compiler change no number; own designs do not correct RTL."""
-    folder = Path(fpgacnn.__file__).parent / "hardware" / "estimation"
-    files = [path for path in folder.rglob("*.py") if "rtl" not in path.relative_to(folder).parts]
+    """What it does not cover changes no number: errors, files, options of a design, and the C compiler.
+
+    Names in C++ and the record of a precision do not either. Own designs do not correct RTL.
+    """
+    package = Path(fpgacnn.__file__).parent
+    paths = [path.relative_to(package) for folder in COUNTING for path in (package / folder).rglob("*.py")]
+    files = [package / path for path in paths if "rtl" not in path.parts]
     imports = re.compile(r"^from fpgacnn\.([a-z0-9_.]+) import", re.MULTILINE)
     imported = {found.replace(".", "/") for path in files for found in imports.findall(path.read_text())}
-    others = ("errors", "system", "design", "sim/emulator/native/build")
+    others = (
+        "errors",
+        "system",
+        "design",
+        "sim/emulator/native/build",
+        "passes/precision",
+        "passes/quantization/names",
+    )
     assert len(imported) > len(COUNTING)
     assert all(one.startswith((*COUNTING, *others)) for one in imported)
 

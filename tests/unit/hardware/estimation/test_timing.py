@@ -8,6 +8,8 @@ import pytest
 from fpgacnn.design import BackendName, IoType
 from fpgacnn.hardware.devices import find_device
 from fpgacnn.hardware.estimation import estimate
+from fpgacnn.hardware.estimation.constants import shipped
+from fpgacnn.hardware.estimation.core import group_of, priced
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
 from fpgacnn.hardware.estimation.quantities import quantities
 from fpgacnn.hardware.estimation.timing import TimingBudget
@@ -72,6 +74,20 @@ def test_the_band_is_wider_where_a_convolution_waits_for_each_pixel(version: str
         assert (figure.high >= 1.75 * figure.value and figure.low <= 0.75 * figure.value) == waits
     shared = model(convolution(KERNEL, (28, 28), reuse=9, strategy=RESOURCE), tool=BackendName.VITIS, version=version)
     assert estimate(shared).totals.ii_cycles.high < 1.75 * estimate(shared).totals.ii_cycles.value
+
+
+def test_the_shares_in_bands_are_measured_without_the_wider_band() -> None:
+    """Its ends were read from designs of the data set: with it, those would judge themselves."""
+    whole = model(convolution(KERNEL, (28, 28)), tool=BackendName.VITIS, version="2022.2")
+    counted, constants = quantities(whole, find_device(whole.part)), shipped()
+    wider = priced(whole, counted, None, constants).totals
+    fitted = priced(whole, counted, None, constants, waits=False).totals
+    for name, figure, value in (
+        ("latency", fitted.latency_cycles, counted.timing.latency),
+        ("II", fitted.ii_cycles, counted.timing.ii),
+    ):
+        assert figure == constants.band(name, group_of(whole)).around(value)
+    assert fitted.ii_cycles.high < 1.75 * counted.timing.ii <= wider.ii_cycles.high
 
 
 def test_shared_constants_take_as_many_cycles_a_pixel_as_rounds_are_needed() -> None:
