@@ -41,6 +41,7 @@ def limits_of(limits: FitLimits) -> str:
 
 def _verdicts(record: FitRecord) -> tuple[Verdict, ...]:
     largest = max(record.shares, key=lambda name: record.shares[name])
+    end = ", upper end of the band" if record.limits.sure else ""
     missed = ", ".join(f"{name} by {percent(excess)}" for name, excess in record.excess.items())
     return (
         Verdict(
@@ -52,21 +53,21 @@ def _verdicts(record: FitRecord) -> tuple[Verdict, ...]:
         Verdict(
             question="How fast is it?",
             answer=duration(record.latency_ns),
-            detail=f"a new event every {duration(record.interval_ns)}",
+            detail=f"a new event every {duration(record.interval_ns)}{end}",
             tone=Tone.PLAIN,
         ),
         Verdict(
             question="What does it take?",
             answer=f"{percent(record.shares[largest])} of {largest}",
-            detail="the resource of which it takes the largest share",
+            detail=f"the resource of which it takes the largest share{end}",
             tone=Tone.PLAIN,
         ),
     )
 
 
 def _largest(point: FrontPoint) -> str:
-    """The resource of which a target takes the largest share."""
-    return max(RESOURCES, key=lambda name: point.shares[name])
+    """The resource of which a target takes the largest share, as it is estimated."""
+    return max(RESOURCES, key=lambda name: point.share_bands[name].value)
 
 
 def _front(record: FitRecord) -> Section:
@@ -81,10 +82,11 @@ def _front(record: FitRecord) -> Section:
         Column(name="Limits"),
     )
     rows = tuple(_row(number, point) for number, point in enumerate(record.front, 1))
+    compared = " Targets are compared by the upper ends of their bands." if record.limits.sure else ""
     return Section(
         key="front",
         title="Cost against latency",
-        words=("No target that was tried is faster and not larger than one of these.",),
+        words=(f"No target that was tried is faster and not larger than one of these.{compared}",),
         legend=(
             "Red: the chosen target. Blue: others that meet the limits. Grey: those that do not. Lines are bands.",
         ),
@@ -101,8 +103,8 @@ def _chart(record: FitRecord) -> Scatter:
             x=point.latency_band.times(1e-3),
             y=point.share_bands[_largest(point)].times(100.0),
             kind="chosen" if point.best else "front" if point.fits else "missed",
-            words=f"target {number}, io_{point.io}: {duration(point.latency_ns)}, {_largest(point)}"
-            f" {percent(point.shares[_largest(point)])}",
+            words=f"target {number}, io_{point.io}: {duration(point.latency_band.value)}, {_largest(point)}"
+            f" {percent(point.share_bands[_largest(point)].value)}",
         )
         for number, point in enumerate(record.front, 1)
     ]
@@ -112,12 +114,13 @@ def _chart(record: FitRecord) -> Scatter:
 
 def _row(number: int, point: FrontPoint) -> tuple[Cell, ...]:
     largest = point.share_bands[_largest(point)]
+    shares = [point.share_bands[name].value for name in RESOURCES]
     return (
         Cell(text=f"{number}{' (chosen)' if point.best else ''}", number=number),
         cell(point.io),
-        Cell(text=_time(point.latency_band), number=point.latency_ns),
-        Cell(text=duration(point.interval_ns), number=point.interval_ns),
-        *(Cell(text=percent(point.shares[name]), number=point.shares[name]) for name in RESOURCES),
+        Cell(text=_time(point.latency_band), number=point.latency_band.value),
+        Cell(text=_time(point.interval_band), number=point.interval_band.value),
+        *(Cell(text=percent(share), number=share) for share in shares),
         _share(_largest(point), largest),
         Cell(text=str(point.cautions), number=point.cautions),
         cell("met" if point.fits else "not met", Tone.GOOD if point.fits else Tone.WARN),

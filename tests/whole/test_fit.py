@@ -5,6 +5,7 @@ A target that fits is written and is what `convert` and `estimate` take; else ex
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -12,6 +13,9 @@ import pytest
 
 import fpgacnn
 from fpgacnn.errors import ReportExistsError, ReportFormatError, TargetExistsError
+from fpgacnn.reporting.fit_page import fit_page
+from fpgacnn.reporting.formats.html import html
+from fpgacnn.reporting.formatting import duration
 from tests.support.command import failed, left, run
 from tests.support.files import tiny_model
 
@@ -124,6 +128,31 @@ def test_the_front_is_written_as_a_page_with_a_chart(folder: Path) -> None:
         assert one["latency_band"]["low"] <= one["latency_band"]["value"] == one["latency_ns"]
         assert {name: band["value"] for name, band in one["share_bands"].items()} == one["shares"]
     assert run(folder, "fit", "m.h5", *FLAGS, "--report", "f.html", "-q").returncode == 0  # an older report is replaced
+
+
+def test_reports_with_sure_have_estimates_and_name_upper_ends(folder: Path) -> None:
+    """Upper ends are compared with the limits; rows, dots and CSV have the estimates with their bands."""
+    record = fpgacnn.fit(folder / "m.h5", input_type="ufixed<6,1>", part="pynq-z2", sure=True, report=folder / "f.csv")
+    best = next(one for one in record.front if one.best)
+    bands = {**best.share_bands, "latency_ns": best.latency_band, "interval_ns": best.interval_band}
+    compared = {**best.shares, "latency_ns": best.latency_ns, "interval_ns": best.interval_ns}
+    assert {name: band.high for name, band in bands.items()} == compared
+    assert all(bands[name].value < compared[name] for name in ("latency_ns", "interval_ns", "FF"))
+    number = str(record.front.index(best) + 1)
+    with (folder / "f.csv").open(newline="") as file:
+        written = {name: numbers for target, name, *numbers in csv.reader(file) if target == number}
+    for name, band in bands.items():
+        assert [float(one) for one in written[name]] == [band.value, band.low, band.high]
+    page = fit_page(record)
+    table = page.chapters[0].sections[0].tables[0]
+    row = dict(zip((one.name for one in table.columns), table.rows[int(number) - 1], strict=True))
+    assert (row["Latency"].number, row["Interval"].number) == (best.latency_band.value, best.interval_band.value)
+    assert {name: row[name].number for name in best.shares} == {name: bands[name].value for name in best.shares}
+    assert row["Largest share"].number == max(row[name].number or 0 for name in best.shares)
+    assert row["Interval"].text.startswith(f"{duration(best.interval_band.value)} (")
+    text = html(page)
+    assert f"io_{best.io}: {duration(best.latency_band.value)}, " in text
+    assert text.count(", upper end of the band") == 2
 
 
 @pytest.mark.parametrize(("suffix", "mark"), [(".md", " met |"), (".csv", ",limits met,"), (".json", '"latency_band"')])

@@ -45,7 +45,8 @@ class LayerChoice:
 class FrontPoint:
     """A target on the Pareto front of latency and utilization, with the numbers that were compared with the limits.
 
-    `latency_band` is in ns; `share_bands` are shares of the part, as `shares`. Both have the estimate with its band.
+    `latency_band` and `interval_band` are in ns; `share_bands` are shares of the part, as `shares`. Each has the
+    estimate with its band. The numbers that were compared are the estimates, or the upper ends with `FitLimits.sure`.
     """
 
     io: str
@@ -53,6 +54,7 @@ class FrontPoint:
     interval_ns: float
     shares: Mapping[str, float]
     latency_band: Figure
+    interval_band: Figure
     share_bands: Mapping[str, Figure]
     cautions: int
     fits: bool
@@ -215,6 +217,7 @@ def _point(one: Trial, adjustable: Sequence[Parameter], *, is_best: bool) -> Fro
         interval_ns=one.interval_ns,
         shares=one.shares,
         latency_band=one.cost.latency_ns,
+        interval_band=one.cost.interval_ns,
         share_bands=share_bands(one.cost),
         cautions=len(one.cost.warnings),
         fits=one.fits,

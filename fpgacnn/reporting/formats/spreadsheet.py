@@ -61,9 +61,8 @@ def targets(record: FitRecord) -> str:
     for number, one in enumerate(record.front, 1):
         rows += [(number, "io", one.io, None, None), (number, "limits met", one.fits, None, None)]
         rows += [(number, layer, setting, None, None) for layer, setting in one.layers.items()]
-        bands = {**one.share_bands, "latency_ns": one.latency_band}
+        bands = {**one.share_bands, "latency_ns": one.latency_band, "interval_ns": one.interval_band}
         rows += [(number, name, band.value, band.low, band.high) for name, band in bands.items()]
-        rows.append((number, "interval_ns", one.interval_ns, None, None))
     return _written(FIT_HEAD, rows)
 
 
