@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -454,6 +455,17 @@ def test_every_storage_has_all_trials(folder: Path, tmp_path: Path) -> None:
         assert stored(Path(found.folder), found, storage) == 20
 
 
+@pytest.fixture
+def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Local time is hours behind UTC."""
+    with monkeypatch.context() as change:
+        change.setenv("TZ", "XXX+5")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_from_utc")
 def test_rows_that_are_written_here_are_those_of_optuna(study: ExploreRecord, tmp_path: Path) -> None:
     """Optuna writes the same trials to another database; both are read by Optuna."""
     points = (*study.points[:8], replace(study.points[8], result=PointResult(refused="FC000: no")))
