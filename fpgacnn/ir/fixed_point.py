@@ -129,7 +129,11 @@ def parse_format(text: str) -> Format:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Codes:
-    """Integer codes (int64, any shape) and their format, which decides their values."""
+    """Integer codes and their format, which decides their values.
+
+    The codes are int64, of any shape; they are narrower only between ports of the native emulator, which does no
+    arithmetic on them.
+    """
 
     array: CodeArray
     format: Format
