@@ -15,10 +15,11 @@ import pytest
 
 import fpgacnn
 from fpgacnn.design.project import write_files
-from fpgacnn.errors import SynthesisFailedError
+from fpgacnn.errors import SynthesisFailedError, SynthesisLeftNothingError
 from fpgacnn.hardware.rtl import backend
 from fpgacnn.hardware.rtl.testbench import bench_files
 from fpgacnn.hardware.synthesis.open_tools.yosys import OpenRun, map_design
+from fpgacnn.hardware.synthesis.vivado import run_vivado
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import parse_format
@@ -155,45 +156,59 @@ FAKE = """#!/bin/sh
 echo "$*" >> ../calls
 [ "$*" = "-mode batch -nojournal -nolog -source build.tcl" ] || exit 9
 grep -q "^synth_design -top myproject -part xczu9eg-ffvb1156-2-e " build.tcl || exit 8
+: > "$TMPDIR/a.tmp"
 case "$FAKE_VIVADO" in
 licence) echo "ERROR: [Common 17-345] A valid license was not found"; exit 1 ;;
-short) cp ../reports/utilization_synth.rpt . ;;
-*) cp ../reports/*.rpt . ;;
+short) cp ../../reports/utilization_synth.rpt . ;;
+unplaced) cp ../../reports/utilization_synth.rpt . ; echo "ERROR: [Place 30-640] Place Check"; exit 1 ;;
+killed) cp ../../reports/utilization_synth.rpt . ; kill -9 $$ ;;
+*) cp ../../reports/*.rpt . ;;
 esac
 """
+UNKNOWN = "was not made by a finished run of `fpgacnn synth`; its RTL is not known"
+OTHER_RTL = "is of another version of the RTL than that in the folder"
+OTHER_SCRIPT = "is of another vivado/build.tcl, or of other constraints, than those in the folder"
+VIVADO_REPORTS = ("utilization_synth.rpt", "utilization_impl.rpt", "timing_impl.rpt")
+TO_RTL = ("--backend", "rtl", "--no-csim", "--input-type", "fixed<6,2>", "--reference", "none", "-o")
+
+
+def write_vivado(tmp_path: Path, lut: int) -> None:
+    """A program that plays Vivado, and the reports that it copies into the project `p`."""
+    for name in ("bin", "reports", "tmp"):
+        (tmp_path / name).mkdir(exist_ok=True)
+    (tmp_path / "bin" / "vivado").write_text(FAKE)
+    (tmp_path / "bin" / "vivado").chmod(0o755)
+    for name, state, count in (("synth", "Synthesized", lut + 24), ("impl", "Routed", lut)):
+        command = f"report_utilization -file {name}.rpt"
+        netlist = Netlist(state=state, lut=count, part="xczu9eg-ffvb1156-2-e", command=command)
+        (tmp_path / "reports" / f"utilization_{name}.rpt").write_text(utilization_rpt(netlist))
+    (tmp_path / "reports" / "timing_impl.rpt").write_text(timing_rpt())
 
 
 def test_vivado_places_and_routes_an_rtl_project(tmp_path: Path) -> None:
     tiny_model(tmp_path / "m.h5")
-    flags = ("--backend", "rtl", "--no-csim", "--input-type", "fixed<6,2>", "--reference", "none", "-o")
-    assert run(tmp_path, "convert", "m.h5", "--part", "zcu102", *flags, "p").returncode == 0
+    assert run(tmp_path, "convert", "m.h5", "--part", "zcu102", *TO_RTL, "p").returncode == 0
     missing = run(tmp_path, "synth", "p", "--tool", "vivado", extra={"PATH": "/usr/bin:/bin"})
     assert "no synthesis tool: vivado not found" in failed(missing, 3, "FC110")
 
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "vivado").write_text(FAKE)
-    (tmp_path / "bin" / "vivado").chmod(0o755)
-    reports = tmp_path / "p" / "reports"
-    reports.mkdir()
-    part = "xczu9eg-ffvb1156-2-e"
-    for name, state, lut in (("synth", "Synthesized", 901), ("impl", "Routed", 877)):
-        command = f"report_utilization -file {name}.rpt"
-        netlist = Netlist(state=state, lut=lut, part=part, command=command)
-        (reports / f"utilization_{name}.rpt").write_text(utilization_rpt(netlist))
-    (reports / "timing_impl.rpt").write_text(timing_rpt())
+    write_vivado(tmp_path, 877)
     call = ("synth", "p", "--tool", str(tmp_path / "bin" / "vivado"))
-    line = failed(run(tmp_path, *call, extra={"FAKE_VIVADO": "licence"}), 3, "FC111")
+    extra = {"TMPDIR": str(tmp_path / "tmp")}
+    line = failed(run(tmp_path, *call, extra={**extra, "FAKE_VIVADO": "licence"}), 3, "FC111")
     assert "A valid license was not found" in line
-    line = failed(run(tmp_path, *call, extra={"FAKE_VIVADO": "short"}), 3, "FC112")
-    assert "there is no timing_impl.rpt of this run" in line
-    done = run(tmp_path, *call, "--json")
+    line = failed(run(tmp_path, *call, extra={**extra, "FAKE_VIVADO": "short"}), 3, "FC112")
+    assert "there is no utilization_impl.rpt of this run" in line
+    done = run(tmp_path, *call, "--json", extra=extra)
     assert (done.returncode, done.stderr) == (0, "")
+    assert list((tmp_path / "tmp").iterdir()) == []
     found = json.loads(done.stdout)["synthesis"]
     assert (found["synth"]["resources"]["lut"], found["impl"]["resources"]["lut"]) == (901, 877)
     assert found["timings"][0]["met"] is True
+    assert (found["top"], found["notes"]) == ("myproject", [])
     calls = len((tmp_path / "p" / "calls").read_text().splitlines())
     again = run(tmp_path, *call, "--json")
-    assert "reports of Vivado for this RTL exist and are read" in json.loads(again.stdout)["synthesis"]["notes"][0]
+    exists = "reports of Vivado for this RTL exist and are read; --again runs vivado"
+    assert json.loads(again.stdout)["synthesis"]["notes"] == [exists]
     assert len((tmp_path / "p" / "calls").read_text().splitlines()) == calls
     with (tmp_path / "p" / "rtl" / "myproject.sv").open("a") as file:
         file.write("// edited\n")
@@ -202,9 +217,80 @@ def test_vivado_places_and_routes_an_rtl_project(tmp_path: Path) -> None:
 
     assert "are steps of HLS, and --tool vivado has none" in failed(run(tmp_path, *call, "--vsynth"), 2, "FC002")
     assert "are for --tool yosys and" in failed(run(tmp_path, *call, "--clock", "3"), 2, "FC002")
-    assert run(tmp_path, "convert", "m.h5", "--part", "lfe5u-25f", *flags, "q").returncode == 0
+    assert run(tmp_path, "convert", "m.h5", "--part", "lfe5u-25f", *TO_RTL, "q").returncode == 0
     line = failed(run(tmp_path, "synth", "q", "--tool", "vivado"), 2, "FC115")
     assert "--tool vivado does not build for the part 'lfe5u-25f" in line
+
+
+@pytest.fixture
+def placed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small project without a record, after a finished run of the program that plays Vivado."""
+    project = tmp_path / "p"
+    (project / "rtl").mkdir(parents=True)
+    (project / "vivado").mkdir()
+    (project / "rtl" / "myproject.sv").write_text("module myproject; endmodule\n")
+    (project / "vivado" / "build.tcl").write_text("synth_design -top myproject -part xczu9eg-ffvb1156-2-e -mode x\n")
+    (project / "vivado" / "myproject.xdc").write_text("create_clock -period 5 [get_ports aclk]\n")
+    write_vivado(tmp_path, 877)
+    monkeypatch.delenv("FAKE_VIVADO", raising=False)
+    assert run_vivado_of(project) == ()
+    return project
+
+
+def run_vivado_of(project: Path, *, again: bool = False) -> tuple[str, ...]:
+    return run_vivado(project, str(project.parent / "bin" / "vivado"), seconds=60, again=again, tell=str)
+
+
+def notes_of(project: Path) -> list[str]:
+    return [*fpgacnn.synth(project, read_only=True).notes]
+
+
+def on_all(why: str) -> list[str]:
+    return [f"vivado/{name} {why}" for name in ("utilization_impl.rpt", "utilization_synth.rpt", "timing_impl.rpt")]
+
+
+def test_reports_of_vivado_say_when_they_are_of_other_rtl(placed: Path) -> None:
+    assert notes_of(placed) == []
+    for file, why in (("rtl/myproject.sv", OTHER_RTL), ("vivado/build.tcl", OTHER_SCRIPT)):
+        kept = (placed / file).read_text()
+        (placed / file).write_text(f"{kept}\n")
+        assert notes_of(placed) == on_all(why)
+        (placed / file).write_text(kept)
+        assert notes_of(placed) == []
+    (placed / "vivado" / "myproject.xdc").write_text("create_clock -period 2 [get_ports aclk]\n")
+    assert notes_of(placed) == on_all(OTHER_SCRIPT)
+    (placed / "vivado" / "fpgacnn_sources.log").unlink()
+    assert notes_of(placed) == on_all(UNKNOWN)
+
+
+def test_reports_of_a_vivado_that_was_run_by_hand_are_of_unknown_rtl(placed: Path, tmp_path: Path) -> None:
+    """The RTL is as it was in the finished run, but Vivado ran by hand on another version in between."""
+    (placed / "vivado" / "timing_by_hand.rpt").write_text(timing_rpt())
+    assert notes_of(placed) == [f"vivado/timing_by_hand.rpt {UNKNOWN}"]
+    (placed / "vivado" / "timing_by_hand.rpt").unlink()
+    write_vivado(tmp_path, 55)
+    for name in VIVADO_REPORTS:
+        shutil.copy(tmp_path / "reports" / name, placed / "vivado")
+    assert notes_of(placed) == on_all(UNKNOWN)
+    assert run_vivado_of(placed) == ()
+    assert len((placed / "calls").read_text().splitlines()) == 2
+    assert notes_of(placed) == []
+    assert "exist and are read" in run_vivado_of(placed)[0]
+
+
+@pytest.mark.parametrize("end", ["licence", "short", "unplaced", "killed"])
+def test_a_run_of_vivado_that_fails_leaves_no_report_of_an_earlier_one(
+    placed: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setenv("FAKE_VIVADO", end)
+    with pytest.raises((SynthesisFailedError, SynthesisLeftNothingError)):
+        run_vivado_of(placed, again=True)
+    left = {path.name for path in (placed / "vivado").iterdir()} - {"build.tcl", "myproject.xdc", "fpgacnn_vivado.log"}
+    assert left == (set() if end == "licence" else {"utilization_synth.rpt"})
+    if left:
+        report = fpgacnn.synth(placed, read_only=True)
+        assert (report.impl, report.timings) == (None, ())
+        assert report.notes == (f"vivado/utilization_synth.rpt {UNKNOWN}",)
 
 
 def test_open_tools_refuse_hls_projects_and_options_of_hls(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+from fpgacnn.hardware.synthesis.open_tools.sources import has_rtl
 from fpgacnn.hardware.synthesis.readers.firmware import FirmwareCall, ToolSettings
 from fpgacnn.hardware.synthesis.report import ModuleReport, SynthesisReport
 
@@ -12,10 +14,14 @@ CLOCK_TOLERANCE = 0.01
 
 
 def notes_on(
-    report: SynthesisReport, in_xml: Sequence[ModuleReport], settings: ToolSettings, calls: Sequence[FirmwareCall]
+    folder: Path,
+    report: SynthesisReport,
+    in_xml: Sequence[ModuleReport],
+    settings: ToolSettings,
+    calls: Sequence[FirmwareCall],
 ) -> Iterator[str]:
-    """Notes on everything in these reports that needs care."""
-    yield from _wrapper(report)
+    """Notes on everything in the reports of `folder` that needs care."""
+    yield from _wrapper(folder, report)
     yield from _unjoined(report)
     yield from _disagreements(report, in_xml)
     yield from _other_target(report, settings)
@@ -26,8 +32,8 @@ def notes_on(
     yield from _dissolved(report)
 
 
-def _wrapper(report: SynthesisReport) -> Iterator[str]:
-    if report.csynth is None and any(one.sources for one in report.utilizations):
+def _wrapper(folder: Path, report: SynthesisReport) -> Iterator[str]:
+    if report.csynth is None and (has_rtl(folder) or any(one.sources for one in report.utilizations)):
         return  # an RTL project, which HLS has no part in
     if report.csynth is None:
         yield "no report of C synthesis of the top function"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol, TypeVar
 
+from fpgacnn.design.project import TOP
 from fpgacnn.errors import (
     FileMissingError,
     FpgacnnError,
@@ -20,8 +21,9 @@ from fpgacnn.hardware.synthesis.compare import notes_on
 from fpgacnn.hardware.synthesis.figures import Stage
 from fpgacnn.hardware.synthesis.find import Found, ReportKind, find_reports, refuse_foreign, solution_of
 from fpgacnn.hardware.synthesis.layers import adopted, join_layers, network_of, with_netlist
+from fpgacnn.hardware.synthesis.made_of import other_rtl
 from fpgacnn.hardware.synthesis.open_tools.documents import read_netlist, read_routed
-from fpgacnn.hardware.synthesis.open_tools.sources import has_rtl, read_sources
+from fpgacnn.hardware.synthesis.open_tools.sources import has_rtl
 from fpgacnn.hardware.synthesis.placed import Hierarchy, PowerReport, RouteStatus
 from fpgacnn.hardware.synthesis.readers.cosim import read_cosim, read_export_rpt, read_export_xml
 from fpgacnn.hardware.synthesis.readers.firmware import FirmwareCall, ToolSettings, read_calls, read_settings
@@ -266,7 +268,8 @@ def _report(folder: Path, pile: _Pile, settings: ToolSettings, calls: Sequence[F
     if network:
         network = modules[network.name] = adopted(network, calls)
         csynth = network if csynth and csynth.name == network.name else csynth
-    names = [one.name for one in (csynth, network) if one]
+    is_rtl = has_rtl(folder)
+    names = [one.name for one in (csynth, network) if one] or [TOP] * is_rtl
     synth, impl = (
         _nearest([one for one in pile.utilizations if one.origin.stage is stage], names)
         for stage in (Stage.SYNTH, Stage.IMPL)
@@ -276,7 +279,7 @@ def _report(folder: Path, pile: _Pile, settings: ToolSettings, calls: Sequence[F
     report = SynthesisReport(
         folder=str(folder),
         solution=pile.solution,
-        top=top or (latest.design if latest and latest.sources else None),
+        top=top or (TOP if is_rtl else latest.design if latest and latest.sources else None),
         part=csynth.part if csynth else next((one.part for one in (impl, synth, export) if one), None),
         tool=csynth.tool if csynth else latest.tool if latest else None,
         version=csynth.version if csynth else latest.version if latest else None,
@@ -299,17 +302,7 @@ def _report(folder: Path, pile: _Pile, settings: ToolSettings, calls: Sequence[F
         unread=tuple(pile.unread),
         notes=(),
     )
-    return replace(report, notes=(*notes_on(report, pile.in_xml, settings, calls), *_other_rtl(folder, report)))
-
-
-def _other_rtl(folder: Path, report: SynthesisReport) -> Iterator[str]:
-    """Notes on reports of open tools whose RTL is not what lies in the folder now."""
-    made = [one for one in report.utilizations if one.sources]
-    if made and has_rtl(folder):
-        digest = read_sources(folder, "report").digest
-        for one in made:
-            if one.sources != digest:
-                yield f"{one.origin.file} is of another version of the RTL than that in the folder"
+    return replace(report, notes=(*notes_on(folder, report, pile.in_xml, settings, calls), *other_rtl(folder, report)))
 
 
 class _Dated(Protocol):

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from fpgacnn.design import serialize
-from fpgacnn.design.project import RECORD, files_digest
+from fpgacnn.design.project import RECORD
 from fpgacnn.errors import (
-    FileMissingError,
     OpenPartError,
     SynthesisFailedError,
     SynthesisLeftNothingError,
     SynthesisToolMissingError,
+    WriteError,
 )
-from fpgacnn.hardware.synthesis.open_tools.sources import MAX_BYTES, read_sources
+from fpgacnn.hardware.synthesis.made_of import (
+    FOLDER,
+    REPORTS,
+    SCRIPT,
+    SYNTHESIZED,
+    VivadoRun,
+    finished_run,
+    present_run,
+    reports_digest,
+)
+from fpgacnn.hardware.synthesis.open_tools.sources import read_sources
+from fpgacnn.system.atomic_dir import temporary_folder
 from fpgacnn.system.files.output import write_atomically
-from fpgacnn.system.files.regular import read_regular
 from fpgacnn.system.subprocesses import run_logged
 from fpgacnn.system.tools import ToolSearch
 
 VIVADO = "vivado"
-FOLDER, SCRIPT = "vivado", "build.tcl"
-LOG, SYNTHESIZED = "fpgacnn_vivado.log", "fpgacnn_sources.log"
-"""The output of the tool, and the digest of the sources that the reports belong to."""
-
-REPORTS = ("utilization_synth.rpt", "utilization_impl.rpt", "timing_impl.rpt")
-"""What the script writes."""
+LOG = "fpgacnn_vivado.log"
+"""The output of the tool."""
 
 
 def names_vivado(tool: str | None) -> bool:
@@ -38,31 +44,34 @@ def names_vivado(tool: str | None) -> bool:
 def run_vivado(folder: Path, tool: str, *, seconds: float, again: bool, tell: Callable[[str], None]) -> tuple[str, ...]:
     """Run Vivado where its reports of this RTL do not exist yet; the reports are in the project. Returns notes.
 
-    Raises RtlNeededError, OpenPartError for a project of an ECP5, SynthesisToolMissingError,
-    SynthesisFailedError, SynthesisLeftNothingError, ToolTimeoutError, ForeignToolError, FileMissingError, WriteError.
+    Reports of earlier runs are removed before the tool starts. Raises RtlNeededError, OpenPartError for a project of an
+    ECP5, SynthesisToolMissingError, SynthesisFailedError, SynthesisLeftNothingError, ToolTimeoutError,
+    ForeignToolError, FileMissingError, WriteError.
     """
-    digest, place = _digest(folder), folder / FOLDER
-    if not again and _digest_of_reports(place) == digest and all((place / name).is_file() for name in REPORTS):
+    wanted, place = _wanted(folder), folder / FOLDER
+    if not again and wanted.reports is not None and finished_run(place) == wanted:
         return (f"reports of Vivado for this RTL exist and are read; --again runs {VIVADO}",)
     program = next(iter(ToolSearch(variable="", names=(), chosen=tool).commands()), None)
     if program is None:
         raise SynthesisToolMissingError(looked=tool)
-    (place / SYNTHESIZED).unlink(missing_ok=True)
-    before, log = _stamps(place), place / LOG
+    _remove_earlier(place)
+    log = place / LOG
     tell(f"{program[0]} in {place}")
     command = [*program, "-mode", "batch", "-nojournal", "-nolog", "-source", SCRIPT]
-    finished = run_logged(command, folder=place, seconds=seconds, log=log, tell=tell)
+    with temporary_folder("fpgacnn-vivado-") as own:
+        environment = {"TMPDIR": str(own)}
+        finished = run_logged(command, folder=place, seconds=seconds, log=log, tell=tell, environment=environment)
     if finished.status != 0:
         raise SynthesisFailedError(tool=VIVADO, how=finished.how, why=finished.last_line, log=log)
-    missing = {*REPORTS} - {name for name, *_ in _stamps(place) - before}
+    missing = [name for name in REPORTS if not (place / name).is_file()]
     if missing:
-        raise SynthesisLeftNothingError(tool=VIVADO, why=f"there is no {min(missing)} of this run", log=log)
-    write_atomically(place / SYNTHESIZED, digest.encode())
+        raise SynthesisLeftNothingError(tool=VIVADO, why=f"there is no {missing[0]} of this run", log=log)
+    write_atomically(place / SYNTHESIZED, replace(wanted, reports=reports_digest(place)).text.encode())
     return ()
 
 
-def _digest(folder: Path) -> str:
-    """The digest of the RTL, of the script and of its constraints.
+def _wanted(folder: Path) -> VivadoRun:
+    """The RTL and the script as they are, and the reports that lie there.
 
     Raises RtlNeededError, OpenPartError, ProjectError, FileMissingError.
     """
@@ -71,21 +80,16 @@ def _digest(folder: Path) -> str:
         part = serialize.load(folder)[0].target.part if (folder / RECORD).is_file() else "unknown"
         why = f"{FOLDER}/{SCRIPT}, which projects for parts of AMD have, is missing"
         raise OpenPartError(tool=VIVADO, part=part, why=why, do="use --tool nextpnr, or convert for a part of AMD")
-    try:
-        own = {one.name: read_regular(one, limit=MAX_BYTES) for one in (place / SCRIPT, *sorted(place.glob("*.xdc")))}
-    except OSError as error:
-        raise FileMissingError(file=place, why=error.strerror or str(error)) from error
-    return files_digest({**own, "rtl": sources.digest.encode()})
+    return present_run(folder, sources)
 
 
-def _digest_of_reports(place: Path) -> str | None:
-    """The digest of the sources that the reports belong to; None where no run has ended well."""
-    with suppress(OSError):
-        return read_regular(place / SYNTHESIZED, limit=1 << 10).decode("ascii", "replace")
-    return None
+def _remove_earlier(place: Path) -> None:
+    """Remove reports of earlier runs, so that none is read beside those of a run that fails.
 
-
-def _stamps(place: Path) -> set[tuple[str, int, int, int]]:
-    """The reports by content: this distinguishes new reports from old ones without clocks."""
-    states = [(path.name, path.stat()) for path in place.glob("*.rpt")]
-    return {(name, state.st_ino, state.st_mtime_ns, state.st_size) for name, state in states}
+    Raises WriteError.
+    """
+    for name in (SYNTHESIZED, *REPORTS):
+        try:
+            (place / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise WriteError(file=place / name, why=error.strerror or str(error)) from error
