@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from fpgacnn.jobs.explore.measures import LEAST_OBJECTIVES, MOST_OBJECTIVES
-from fpgacnn.jobs.explore.record import StudyPoint, StudySettings
+from fpgacnn.jobs.explore.record import LevelResult, StudyPoint, StudySettings
 from fpgacnn.jobs.explore.sampler import GENERATIONS
 from fpgacnn.jobs.explore.space import FEWEST_BITS, MOST_BITS, IoAxis, SettingAxis, SpaceAxis, WidthAxis
 
@@ -59,6 +59,15 @@ def of_point(one: StudyPoint, number: int, settings: StudySettings) -> str:
         return "has no numbers"
     if not _are_notes(one.sampled, number // settings.generation):
         return "has notes that Optuna did not write"
+    return ""
+
+
+def of_level(one: LevelResult, points: Sequence[StudyPoint]) -> str:
+    """What is wrong with what a level showed, in a study with these points; empty where it is whole."""
+    if not 0 <= one.number < len(points):
+        return f"there is no point {one.number}"
+    if points[one.number].result.refused:
+        return f"point {one.number} cannot be built"
     return ""
 
 

@@ -177,7 +177,10 @@ class StudyFolder:
         return tuple(found)
 
     def pending(self) -> dict[str, PointResult]:
-        """Results of trials of a generation that was not completed, by key; damaged files count as missing."""
+        """Results of trials of a generation that was not completed, by key; damaged files count as missing.
+
+        Raises StudyError if their folder cannot be read.
+        """
         found: dict[str, PointResult] = {}
         for file in self._listed(PENDING):
             with contextlib.suppress(StudyError):
@@ -199,12 +202,18 @@ class StudyFolder:
         write_atomically(self.folder / TRIALS / f"{generation:06d}.json", _text(tuple(points)))
         shutil.rmtree(self.folder / PENDING, ignore_errors=True)
 
-    def levels(self) -> tuple[LevelResult, ...]:
-        """What later levels showed, by the number of the point.
+    def levels(self, points: Sequence[StudyPoint]) -> tuple[LevelResult, ...]:
+        """What later levels showed, by the number of the point; `points` are all of the study.
 
-        Raises StudyError.
+        Raises StudyError if a file is damaged, or is of a point that is missing or cannot be built.
         """
-        return tuple(_read(self.folder, file, LevelResult) for file in self._listed(LEVELS))
+        found: list[LevelResult] = []
+        for file in self._listed(LEVELS):
+            found.append(_read(self.folder, file, LevelResult))
+            damaged = damage.of_level(found[-1], points)
+            if damaged:
+                raise StudyError(folder=self.folder, why=f"{file.name} is damaged: {damaged}")
+        return tuple(found)
 
     def record_level(self, one: LevelResult) -> None:
         """Write what a level showed of a point.
@@ -215,7 +224,17 @@ class StudyFolder:
         write_atomically(self.folder / LEVELS / name, _text(one))
 
     def _listed(self, name: str) -> list[Path]:
-        return sorted((self.folder / name).glob("*.json"))
+        """The records in a folder of the study; none where it is missing.
+
+        Raises StudyError if something else has its name, or it cannot be read.
+        """
+        place = self.folder / name
+        try:
+            if not place.is_symlink() and not place.exists():
+                return []
+            return sorted(one for one in place.iterdir() if one.name.endswith(".json"))
+        except OSError as error:
+            raise StudyError(folder=self.folder, why=f"{name} is damaged: {error.strerror or error}") from error
 
 
 def _text(value: object) -> bytes:

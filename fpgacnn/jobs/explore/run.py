@@ -91,7 +91,7 @@ def explore(
         folder=str(request.output),
         settings=settings,
         points=tuple(search.points),
-        levels=StudyFolder(folder=request.output).levels(),
+        levels=search.files.levels(search.points),
         seconds=search.seconds,
         computed=search.computed,
         workers=0 if where.scheduler else where.count,
@@ -105,11 +105,12 @@ def read_study(folder: Path) -> ExploreRecord:
     Raises StudyError.
     """
     settings, files = study_folder.read_settings(folder), StudyFolder(folder=folder)
+    points = files.points(settings)
     return ExploreRecord(
         folder=str(folder),
         settings=settings,
-        points=files.points(settings),
-        levels=files.levels(),
+        points=points,
+        levels=files.levels(points),
         notes=settings.notes,
     )
 
@@ -159,6 +160,7 @@ class _Search:
     def begin(self) -> None:
         """Read what is there, complete the storage, and give the sampler all complete generations."""
         self.points = list(self.files.points(self.settings))
+        self.files.levels(self.points)  # a damaged one is refused before the search
         self.known = {one.key: one.result for one in self.points} | self.files.pending()
         self._best = best_numbers(self.settings, [one.result for one in self.points])
         self._seen = {one.key for one in self.points}

@@ -15,7 +15,8 @@ import pytest
 
 from fpgacnn.errors import FileInTheWayError, StudyError, StudyStorageError, UsageError
 from fpgacnn.jobs.explore import folder as study_folder
-from fpgacnn.jobs.explore.record import ExploreRecord
+from fpgacnn.jobs.explore.folder import StudyFolder
+from fpgacnn.jobs.explore.record import ExploreRecord, Level, LevelResult
 from fpgacnn.jobs.explore.run import read_study
 from fpgacnn.jobs.explore.storage import DATABASE, JOURNAL, opened
 from fpgacnn.jobs.explore.workers import _address_in, _NoWorkerError
@@ -100,6 +101,42 @@ TRIALS: Mapping[str, Callable[[dict[str, Any]], object]] = {
 def test_a_trial_that_no_command_wrote_is_damaged(study: Path, change: Callable[[Any], object]) -> None:
     edited(study / "trials" / "000000.json", lambda points: change(points[1]))
     with pytest.raises(StudyError, match=r"trial 1 |000000\.json is damaged"):
+        read_study(study)
+
+
+FOLDERS: Mapping[str, Callable[[Path], object]] = {
+    "a file": lambda place: place.write_text("x"),
+    "a pipe": os.mkfifo,
+    "a link to nothing": lambda place: place.symlink_to("nothing"),
+    "a link to itself": lambda place: place.symlink_to(place.name),
+}
+
+
+@pytest.mark.parametrize("put", FOLDERS.values(), ids=list(FOLDERS))
+@pytest.mark.parametrize("name", ["trials", "levels", "pending"])
+def test_what_has_the_name_of_a_folder_of_a_study_is_damaged(
+    study: Path, name: str, put: Callable[[Path], object]
+) -> None:
+    shutil.rmtree(study / name, ignore_errors=True)
+    put(study / name)
+    with pytest.raises(StudyError, match=f"{name} is damaged: "):
+        StudyFolder(folder=study).pending() if name == "pending" else read_study(study)
+
+
+@pytest.mark.parametrize("number", [-1, POINTS, 10**9])
+def test_a_level_of_a_point_that_does_not_exist_is_damaged(study: Path, number: int) -> None:
+    level = LevelResult(number=1, level=Level.SIMULATED, quality=0.5, project="p", holds=True)
+    StudyFolder(folder=study).record_level(level)
+    assert read_study(study).levels == (level,)
+    edited(study / "levels" / "000001-simulated.json", lambda one: one.update(number=number))
+    with pytest.raises(StudyError, match=f"000001-simulated.json is damaged: there is no point {number}"):
+        read_study(study)
+
+
+def test_a_level_of_a_point_that_cannot_be_built_is_damaged(study: Path) -> None:
+    StudyFolder(folder=study).record_level(LevelResult(number=1, level=Level.TUNED))
+    edited(study / "trials" / "000000.json", lambda points: points[1]["result"].update(refused="FC000: no"))
+    with pytest.raises(StudyError, match=r"000001-tuned\.json is damaged: point 1 cannot be built"):
         read_study(study)
 
 

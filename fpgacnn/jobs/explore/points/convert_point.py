@@ -70,7 +70,7 @@ def convert_front(record: ExploreRecord, most: int, progress: Progress = silent)
     for number in sorted(wanted):
         if record.level_of(number) is not Level.SIMULATED:
             convert_point(folder, number, Request(model=folder, output=folder / PROJECTS / f"point-{number}"), progress)
-    return replace(record, levels=StudyFolder(folder=folder).levels())
+    return replace(record, levels=StudyFolder(folder=folder).levels(record.points))
 
 
 def point_request(folder: Path, settings: StudySettings, one: StudyPoint, request: Request) -> Request:

@@ -101,7 +101,7 @@ def tune_front(
             found = tune_point(folder, number, wanted, progress)
             ranked.append((-found.quality[0].fine_tuned, number))
         left = [number for _, number in sorted(ranked)[:keep]]
-    return replace(record, levels=StudyFolder(folder=folder).levels())
+    return replace(record, levels=StudyFolder(folder=folder).levels(record.points))
 
 
 def rounds_of(points: int, epochs: int) -> Sequence[tuple[int, int]]:
