@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import platform
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -21,12 +22,12 @@ from fpgacnn.system.files.output import NewFile, refuse_foreign_file
 from fpgacnn.system.files.regular import read_regular
 
 PLACES = (
-    "build/logs/*.log",
-    "build/reports/*.rpt",
-    "build/done/*",
-    "build/fpgacnn_prj/solution1/syn/report/*csynth.rpt",
+    "logs/*.log",
+    "reports/*.rpt",
+    "done/*",
+    "fpgacnn_prj/solution1/syn/report/*csynth.rpt",
 )
-"""What is packed of a board's folder, besides its description and settings; no weights, no events, no bitstream."""
+"""What is packed of the folder `build`, besides description and settings; no weights, no events, no bitstream."""
 
 OWN = (DESCRIPTION, "settings.tcl", "steps.sh", "connectivity.cfg")
 MOST_BYTES = 4 << 20
@@ -71,37 +72,47 @@ def pack_report(project: Path, board: str | None, output: Path | None) -> BoardR
     content: dict[str, bytes] = {}
     notes: list[str] = []
     left = MOST_IN_ALL
-    for name in wanted:
-        for path in _paths(project, name):
-            short = f"{name}/{path.relative_to(project / FOLDER / name).as_posix()}"
-            try:
-                data = read_regular(path, limit=MAX_READ_BYTES)
-            except OSError as error:
-                notes.append(f"{short} was left out: {error.strerror or error}")
-                continue
-            if len(data) > MOST_BYTES:
-                notes.append(f"{short}: the last {MOST_BYTES >> 20} MiB of {len(data):,} bytes")
-            content[short] = data[-MOST_BYTES:]
-            left -= len(content[short])
-            if left < 0:
-                notes.append(f"files after {short} were left out: there are more than {MOST_IN_ALL >> 20} MiB")
-                break
-    if not any("/build/" in name for name in content):
+    has_built = False
+    for short, path in _paths(project, wanted, notes):
+        has_built = has_built or "/build/" in short
+        try:
+            data = read_regular(path, limit=MAX_READ_BYTES)
+        except OSError as error:
+            notes.append(f"{short} was left out: {error.strerror or error}")
+            continue
+        end = data[-MOST_BYTES:]
+        if len(end) > left:
+            notes.append(f"{short} and files after it were left out: there are more than {MOST_IN_ALL >> 20} MiB")
+            break
+        if len(data) > MOST_BYTES:
+            notes.append(f"{short}: the last {MOST_BYTES >> 20} MiB of {len(data):,} bytes")
+        content[short] = end
+        left -= len(end)
+    if not has_built:
         notes.append("no step of build.sh has run yet, so there are no logs")
     content["versions.json"] = json.dumps(_versions(), indent=1).encode()
     _write(file, content)
     return BoardReport(file=str(file), content=tuple(sorted(content)), notes=(*notes, NOT_RUN))
 
 
-def _paths(project: Path, name: str) -> Iterator[Path]:
-    """The files of a board; none that a link leads to outside of the project, as the report goes to others."""
-    folder, inside = project / FOLDER / name, project.resolve()
-    paths = [folder / own for own in OWN]
-    for pattern in PLACES:
-        paths += sorted(folder.glob(pattern))
-    for path in paths[:MOST_FILES]:
-        if path.is_file() and path.resolve().is_relative_to(inside):
-            yield path
+def _paths(project: Path, names: Sequence[str], notes: list[str]) -> Iterator[tuple[str, Path]]:
+    """The files of boards, and their names in the report; adds to `notes` where a board has too many.
+
+    `build` may be a link to another disk. What a link leads to from there or from the rest of the folder is left out,
+    as the report goes to others.
+    """
+    inside = project.resolve()
+    for name in names:
+        folder = project / FOLDER / name
+        real, built = folder.resolve(), Path(os.path.realpath(folder / "build"))  # resolve() raises for a loop
+        found = [(real / own, f"{name}/{own}") for own in OWN if real.is_relative_to(inside)]
+        for pattern in PLACES:
+            paths = sorted(built.glob(pattern))
+            found += [(path, f"{name}/build/{path.relative_to(built).as_posix()}") for path in paths]
+        plain_files = [(short, path) for path, short in found if path.is_file() and path.resolve() == path]
+        if len(plain_files) > MOST_FILES:
+            notes.append(f"{name}: the first {MOST_FILES:,} of {len(plain_files):,} files")
+        yield from plain_files[:MOST_FILES]
 
 
 def _versions() -> dict[str, str]:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ import pytest
 
 import fpgacnn
 from fpgacnn.hardware.board.boards import Board, BoardKind, boards, find_board
-from fpgacnn.hardware.board.tree import DESCRIPTION
+from fpgacnn.hardware.board.tree import DESCRIPTION, NOT_RUN
 from fpgacnn.hardware.devices import find
+from fpgacnn.jobs import board_report
 from fpgacnn.jobs.board import _keep_build
+from fpgacnn.jobs.board_report import pack_report
 from fpgacnn.pipeline.open_project import open_project
 from fpgacnn.system.atomic_dir import atomic_folder
 from tests.support.command import failed, run
@@ -203,6 +206,54 @@ def test_a_report_packs_logs_and_versions_and_no_weights(folder: Path) -> None:
     refused = run(folder, "board", "p", "--report", "-o", "mine.zip")
     assert refused.returncode == 2
     assert (folder / "mine.zip").read_text() == "mine"
+
+
+def board_folders(folder: Path, names: Sequence[str], logs: Mapping[str, int]) -> list[Path]:
+    """Folders of boards in the project `p`, each with logs of so many bytes."""
+    places = [folder / "p" / "board" / name for name in names]
+    for place in places:
+        (place / "build" / "logs").mkdir(parents=True)
+        (place / DESCRIPTION).write_text("{}")
+        for name, size in logs.items():
+            (place / "build" / "logs" / name).write_bytes(b"x" * size)
+    return places
+
+
+def test_a_report_has_the_logs_of_a_build_on_another_disk_and_nothing_that_a_link_leads_to(tmp_path: Path) -> None:
+    (place,) = board_folders(tmp_path, ["pynq-z2"], {"ip.log": 9})
+    (place / "build").rename(tmp_path / "scratch")
+    (place / "build").symlink_to(tmp_path / "scratch")
+    (place / "python").mkdir()
+    (place / "python" / "vectors.npz").write_bytes(b"events")
+    built = tmp_path / "scratch"
+    (built / "logs" / "events.log").symlink_to(place / "python" / "vectors.npz")
+    (built / "logs" / "same.log").symlink_to("ip.log")
+    (built / "done").symlink_to(place / "python")
+    (place / "settings.tcl").symlink_to(place / "python" / "vectors.npz")
+    packed = pack_report(tmp_path / "p", None, tmp_path / "report.zip")
+    assert packed.content == ("pynq-z2/board.json", "pynq-z2/build/logs/ip.log", "versions.json")
+    assert packed.notes == (NOT_RUN,)
+
+
+@pytest.mark.parametrize("room", [0, 1, 2, 3, 4])
+def test_a_report_has_no_file_beyond_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    """Two boards with two logs of one MiB each; the descriptions, of two bytes, fit in addition."""
+    board_folders(tmp_path, ["arty-a7-100", "pynq-z2"], {"a.log": 1 << 20, "b.log": 1 << 20})
+    monkeypatch.setattr(board_report, "MOST_IN_ALL", (room << 20) + 4)
+    packed = pack_report(tmp_path / "p", None, tmp_path / "report.zip")
+    logs = [name for name in packed.content if name.endswith(".log")]
+    names = [f"{board}/build/logs/{log}" for board in ("pynq-z2", "arty-a7-100") for log in ("a.log", "b.log")]
+    assert logs == sorted(names[:room])
+    limits = [f"{names[room]} and files after it were left out: there are more than {room} MiB"] if room < 4 else []
+    assert packed.notes == (*limits, NOT_RUN)
+
+
+def test_a_report_says_where_a_board_has_too_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    board_folders(tmp_path, ["pynq-z2"], {f"{number}.log": 1 for number in range(5)})
+    monkeypatch.setattr(board_report, "MOST_FILES", 3)
+    packed = pack_report(tmp_path / "p", None, tmp_path / "report.zip")
+    assert packed.notes == ("pynq-z2: the first 3 of 6 files", NOT_RUN)
+    assert len(packed.content) == 4
 
 
 @pytest.mark.parametrize("board", boards().values(), ids=lambda board: board.name)

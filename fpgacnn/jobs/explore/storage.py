@@ -10,6 +10,7 @@ import json
 import math
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ SCHEMA = 12
 """The version of Optuna's tables that are written here; Optuna itself writes those of other versions, much slower."""
 
 TABLES = ("trials", "trial_params", "trial_values", "trial_user_attributes", "trial_system_attributes")
+LOCK_SECONDS, LOCK_POLL_SECONDS = 30.0, 0.01
+"""How old a lock of a journal becomes until Optuna removes it, and how often we look whether it was released."""
+
 _SECRET = re.compile("pass|pwd|secret|token|odbc_connect", re.IGNORECASE)
 """Names in the query of a URL whose values are or have a password."""
 
@@ -215,11 +219,13 @@ def _backend(folder: Path, name: str, url: str) -> Any:
     refuse_other_file(name)
     file = folder.absolute() / JOURNAL if name == "journal" else Path(os.path.realpath(name))
     lock = Path(f"{file}.lock")
-    if name == "journal" or _is_dangling(lock):
-        # Only this command writes the study's journal, so that its lock is that of a killed command. A lock that leads
-        # nowhere is of a killed command too, and Optuna would wait for it without an end.
-        with suppress(FileNotFoundError):
+    if name == "journal":
+        with suppress(FileNotFoundError):  # only this command writes the study's journal: the lock is of a killed one
             lock.unlink()
+    else:
+        # Locks are links to the journal. Where it exists, those of other commands of ours lead to it too.
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666))
+        await_lock(lock)
     own = JournalFileSymlinkLock(str(file))
     own.acquire()
     try:
@@ -229,8 +235,21 @@ def _backend(folder: Path, name: str, url: str) -> Any:
     return optuna.storages.JournalStorage(JournalFileBackend(str(file), own))
 
 
-def _is_dangling(link: Path) -> bool:
-    return link.is_symlink() and not link.exists()
+def await_lock(lock: Path) -> None:
+    """Wait until a lock that leads nowhere is released; remove it where it is as old as Optuna lets a lock become.
+
+    Optuna makes such a lock for a relative path, and would wait without end where its owner was killed. A lock that
+    leads to a file is left to Optuna.
+    """
+    seen, since = 0, time.monotonic()
+    while lock.is_symlink() and not lock.exists():
+        with suppress(FileNotFoundError):
+            made = lock.lstat().st_mtime_ns
+            if made != seen:
+                seen, since = made, time.monotonic()
+            if max(time.time() - made / 1e9, time.monotonic() - since) > LOCK_SECONDS:
+                lock.unlink()
+        time.sleep(LOCK_POLL_SECONDS)
 
 
 def refuse_other_file(name: str) -> None:

@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -211,10 +213,30 @@ def test_a_journal_of_the_user_is_mended_after_a_kill(
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "j").write_text(left)
     (tmp_path / "sub" / "j.lock").symlink_to("sub/j")
+    os.utime(tmp_path / "sub" / "j.lock", (0, time.time() - 31), follow_symlinks=False)
     monkeypatch.chdir(tmp_path)
     open_storage(study, "sub/j")
     assert (tmp_path / "sub" / "j").read_text().count('"op_code":4') == POINTS
     assert not os.path.lexists(tmp_path / "sub" / "j.lock")
+
+
+@pytest.mark.parametrize("target", ["sub/j", "j"], ids=["relative", "of a journal that does not exist yet"])
+def test_the_lock_of_another_command_stays_until_it_is_released(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    """A lock that leads nowhere can be that of a command that still runs."""
+    (tmp_path / "sub").mkdir()
+    lock = tmp_path / "sub" / "j.lock"
+    lock.symlink_to(target)
+    monkeypatch.chdir(tmp_path)
+    with ThreadPoolExecutor(1) as pool:
+        release = pool.submit(
+            lambda: (time.sleep(0.5), lock.readlink(), (tmp_path / "sub" / "j").stat().st_size, lock.unlink())
+        )
+        open_storage(study, "sub/j")
+        _, kept, size, _ = release.result()
+    assert (str(kept), size) == (target, 0)
+    assert (tmp_path / "sub" / "j").read_text().count('"op_code":4') == POINTS
 
 
 HARMS: Mapping[str, Callable[[Path], object]] = {
