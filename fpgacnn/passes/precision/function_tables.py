@@ -29,7 +29,7 @@ from fpgacnn.ir.interval import Interval
 from fpgacnn.ir.quantized import Function
 from fpgacnn.ir.source import FloatArray, FunctionKind
 from fpgacnn.ir.text import quantizer_text
-from fpgacnn.passes.precision.exact_steps.thresholds import INDEX_BITS, MAX_PLACES
+from fpgacnn.passes.precision.exact_steps.thresholds import INDEX_BITS, MAX_CODE_BITS, MAX_PLACES
 from fpgacnn.passes.precision.nodes import PlannedLookup
 
 ENTRY_BITS = 16
@@ -194,8 +194,9 @@ def _line_beyond_index(function: object, given: Interval) -> float | None:
 
 
 def _description(curve: _Curve, index: Format) -> str:
-    """The function and the size of its table. A step function has a table only if it has too many thresholds."""
-    steps = "" if curve.is_smooth or index.width < INDEX_BITS else f" of more than {MAX_PLACES - 1} thresholds"
+    """The function and the size of its table. A step function has a table only if thresholds do not serve."""
+    few = f" (thresholds serve for at most {MAX_PLACES - 1} steps and inputs of {MAX_CODE_BITS} bits)"
+    steps = "" if curve.is_smooth or index.width < INDEX_BITS else few
     return f"{curve.text}, {1 << index.width} entries{steps}"
 
 
