@@ -131,6 +131,8 @@ class Ip:
     pins: Callable[[Mapping[str, str]], Mapping[str, str]]
     interfaces: Callable[[Mapping[str, str]], Mapping[str, tuple[str, str]]]
     segments: tuple[str, ...] = ()
+    widths: Mapping[str, int] = field(default_factory=dict)
+    """Bits of the data of streams, where they are known."""
 
 
 def values(text: str) -> frozenset[str]:
@@ -296,11 +298,11 @@ class Packaged:
 
 
 _PORT = re.compile(
-    r"((?:\(\*[^)]*\*\)\s*)*)(input|output)\s+(?:wire|reg)?\s*(?:\[[^\]]*\]\s*)?(\w+)\s*(?=[,)])", re.DOTALL
+    r"((?:\(\*[^)]*\*\)\s*)*)(input|output)\s+(?:wire|reg)?\s*(?:\[(\d+):0\]\s*)?(\w+)\s*(?=[,)])", re.DOTALL
 )
 _INFO = re.compile(r'X_INTERFACE_INFO = "xilinx\.com:(\w+):(\w+):1\.0 (\w+) (\w+)"')
-_CLOCKED = re.compile(r"ASSOCIATED_BUSIF ([\w:]+)")
-AXIS = {"TDATA", "TVALID", "TREADY"}
+_CLOCKED, _RESET = re.compile(r"ASSOCIATED_BUSIF ([\w:]+)"), re.compile(r"ASSOCIATED_RESET (\w+)")
+AXIS = {"TDATA", "TKEEP", "TSTRB", "TLAST", "TVALID", "TREADY"}
 
 
 def packaged_ip(verilog: str, top: str) -> Ip:
@@ -309,25 +311,39 @@ def packaged_ip(verilog: str, top: str) -> Ip:
     if found is None:
         raise ScriptError(f"ipx::package_project: no module {top}")
     pins: dict[str, str] = {}
-    signals: dict[str, dict[str, str]] = {}
+    streams: dict[str, dict[str, tuple[str, int]]] = {}
     clocks: dict[str, str] = {}
-    for attributes, direction, name in _PORT.findall(found[1] + ")"):
+    resets: set[str] = set()
+    of_clocks: set[str] = set()
+    for attributes, direction, last, name in _PORT.findall(found[1] + ")"):
         info = _INFO.search(attributes)
-        if info is None:
-            raise ScriptError(f"ipx::package_project: the port {name} belongs to no interface")
-        if info[1] == "signal":
-            pins[name] = "I" if direction == "input" else "O"
-            clocks |= {bus: name for bus in (_CLOCKED.findall(attributes) or [""])[0].split(":") if bus}
-        else:
-            signals.setdefault(info[3], {})[info[4]] = direction
+        match info and info.groups():
+            case ("signal", "clock", _, "CLK"):
+                pins[name] = "I" if direction == "input" else "O"
+                clocks |= {bus: name for bus in (_CLOCKED.findall(attributes) or [""])[0].split(":") if bus}
+                of_clocks |= set(_RESET.findall(attributes))
+            case ("signal", "reset", _, "RST") if "POLARITY ACTIVE_LOW" in attributes:
+                pins[name] = "I" if direction == "input" else "O"
+                resets.add(name)
+            case ("interface", "axis", bus, port):
+                streams.setdefault(bus, {})[port] = direction, int(last or 0) + 1
+            case _:
+                raise ScriptError(f"ipx::package_project: the port {name} belongs to no interface that is known here")
+    if resets != of_clocks:
+        raise ScriptError(f"ipx::package_project: clocks have the resets {of_clocks}, the ports are {resets}")
     interfaces = {}
-    for bus, ports in signals.items():
-        if not set(ports) >= AXIS or ports["TVALID"] == ports["TREADY"]:
+    for bus, ports in streams.items():
+        if set(ports) != AXIS or len({direction for port, (direction, _) in ports.items() if port != "TREADY"}) != 1:
             raise ScriptError(f"ipx::package_project: {bus} is no AXI4-Stream: {ports}")
+        if ports["TVALID"][0] == ports["TREADY"][0]:
+            raise ScriptError(f"ipx::package_project: {bus} is no AXI4-Stream: {ports}")
+        if not ports["TDATA"][1] == 8 * ports["TKEEP"][1] == 8 * ports["TSTRB"][1]:
+            raise ScriptError(f"ipx::package_project: {bus} has other bytes than bits: {ports}")
         if bus not in clocks:
             raise ScriptError(f"ipx::package_project: {bus} has no clock")
-        interfaces[bus] = ("S" if ports["TVALID"] == "input" else "M", clocks[bus])
-    return Ip("1.0", {}, lambda _: pins, lambda _: interfaces)
+        interfaces[bus] = ("S" if ports["TVALID"][0] == "input" else "M", clocks[bus])
+    widths = {bus: ports["TDATA"][1] for bus, ports in streams.items()}
+    return Ip("1.0", {}, lambda _: pins, lambda _: interfaces, widths=widths)
 
 
 @dataclass
@@ -535,7 +551,8 @@ class Recorder:
         (Path(core.folder) / "component.xml").write_text("")
         self.hls += [f"ip {core.vendor}:{core.family}:{core.name}:{core.version} in {core.folder}"]
         self.hls += [f"  port {name} {kind}" for name, kind in sorted(core.ip.pins({}).items())]
-        self.hls += [f"  interface {name} {kind} of {clock}" for name, (kind, clock) in core.ip.interfaces({}).items()]
+        for name, (kind, clock) in core.ip.interfaces({}).items():
+            self.hls.append(f"  interface {name} {kind} of {clock}, {core.ip.widths[name]} bits")
         self.files.clear()
 
     # --- block design -----------------------------------------------------------------------------------------------
