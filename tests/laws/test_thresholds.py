@@ -192,7 +192,7 @@ def test_more_steps_than_are_built_are_a_table_with_a_bound_that_says_so() -> No
     model, planned = legalize(network("fixed<24,5>", q.Function(function=src.QuantizedSigmoid(bits=12, real=True))))
     assert [layer.kind for layer in model.layers] == ["Input", "Cast", "Lookup"]
     loss = planned.layers["n1"].loss
-    assert f"more than {MAX_PLACES - 1} thresholds" in loss
+    assert f"at most {MAX_PLACES - 1} steps" in loss
 
 
 def test_a_scale_in_front_is_part_of_the_thresholds() -> None:
