@@ -21,6 +21,7 @@ class Source(StrEnum):
     ESTIMATE = "estimate"
     AFTER_SYNTHESIS = "estimate after synthesis"
     SIMULATED = "simulated"
+    SCHEDULE = "rtl schedule"
     CSYNTH = "csynth"
     COSIM = "cosim"
     SYNTH = "synth"
@@ -104,7 +105,7 @@ def latest(found: tuple[ResourceReport, ...]) -> ResourceReport | None:
 
 
 def timed(found: tuple[ResourceReport, ...]) -> ResourceReport | None:
-    """The most accurate source of a latency: cycles counted in RTL simulation, then C synthesis, then the estimate."""
+    """The most accurate source of a latency: RTL simulation, C synthesis, the schedule of RTL, then estimates."""
     return next((one for one in reversed(found) if one.latency_cycles is not None), None)
 
 
@@ -178,19 +179,22 @@ def _estimated(given: Estimate) -> Iterator[ResourceReport]:
     counts_of_part = given.available
     available = {name: float(getattr(counts_of_part, name)) for name in RESOURCES} if counts_of_part else {}
     totals = given.totals
-    yield ResourceReport(
-        source=Source.ESTIMATE,
-        by=given.method,
-        file="",
-        resources=_figures(totals.resources),
-        available=available,
-        clock_ns=given.clock_ns,
-        latency_cycles=_figure(totals.latency_cycles),
-        interval_cycles=_figure(totals.ii_cycles),
-        latency_ns=_figure(totals.latency_ns),
-        interval_ns=_figure(totals.ii_ns),
-        layers=tuple(_estimated_layer(layer) for layer in given.layers),
-    )
+    layers = tuple(_estimated_layer(layer) for layer in given.layers)
+    is_rtl = given.stage == "synth"  # C synthesis has no part in it, and the clocks are exact
+    if not is_rtl:
+        yield ResourceReport(
+            source=Source.ESTIMATE,
+            by=given.method,
+            file="",
+            resources=_figures(totals.resources),
+            available=available,
+            clock_ns=given.clock_ns,
+            latency_cycles=_figure(totals.latency_cycles),
+            interval_cycles=_figure(totals.ii_cycles),
+            latency_ns=_figure(totals.latency_ns),
+            interval_ns=_figure(totals.ii_ns),
+            layers=layers,
+        )
     yield ResourceReport(
         source=Source.AFTER_SYNTHESIS,
         by=given.method,
@@ -198,7 +202,19 @@ def _estimated(given: Estimate) -> Iterator[ResourceReport]:
         resources=_figures(given.after_synthesis),
         available=available,
         clock_ns=given.clock_ns,
+        layers=layers if is_rtl else (),
     )
+    if is_rtl:
+        yield ResourceReport(
+            source=Source.SCHEDULE,
+            by="every clock is known before simulation",
+            file="",
+            clock_ns=given.clock_ns,
+            latency_cycles=_figure(totals.latency_cycles, estimated=False),
+            interval_cycles=_figure(totals.ii_cycles, estimated=False),
+            latency_ns=_figure(totals.latency_ns, estimated=False),
+            interval_ns=_figure(totals.ii_ns, estimated=False),
+        )
     dataflow = given.simulated
     if dataflow is not None and not dataflow.deadlock:
         yield ResourceReport(
@@ -228,8 +244,8 @@ def _figures(given: estimation.ResourceEstimate) -> dict[str, ResourceValue]:
     return {name: _figure(getattr(given, name)) for name in RESOURCES}
 
 
-def _figure(figure: Figure) -> ResourceValue:
-    return ResourceValue(value=figure.value, low=figure.low, high=figure.high, estimated=True)
+def _figure(figure: Figure, *, estimated: bool = True) -> ResourceValue:
+    return ResourceValue(value=figure.value, low=figure.low, high=figure.high, estimated=estimated)
 
 
 def _reported(report: SynthesisReport) -> Iterator[ResourceReport]:

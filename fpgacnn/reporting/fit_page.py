@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fpgacnn.hardware.estimation import Figure
 from fpgacnn.jobs.fit.run import FitRecord, FrontPoint
 from fpgacnn.jobs.fit.search import FitLimits
-from fpgacnn.reporting.formatting import duration, percent, plural
+from fpgacnn.reporting.formatting import duration, duration_band, percent, plural
 from fpgacnn.reporting.page.page import Cell, Chapter, Column, Page, Section, Table, Tone, Verdict, cell
 from fpgacnn.reporting.study_charts import ChartPoint, Scatter, scatter
 
@@ -78,7 +78,6 @@ def _front(record: FitRecord) -> Section:
         Column(name="Interval", number=True, minor=True),
         *(Column(name=name, number=True, minor=True) for name in RESOURCES),
         Column(name="Largest share", number=True),
-        Column(name="Cautions", number=True, minor=True),
         Column(name="Limits"),
     )
     rows = tuple(_row(number, point) for number, point in enumerate(record.front, 1))
@@ -115,22 +114,22 @@ def _chart(record: FitRecord) -> Scatter:
 def _row(number: int, point: FrontPoint) -> tuple[Cell, ...]:
     largest = point.share_bands[_largest(point)]
     shares = [point.share_bands[name].value for name in RESOURCES]
+    met = "met" if point.fits else "not met"
+    cautions = f", {plural(point.cautions, 'caution')}" if point.cautions else ""
     return (
         Cell(text=f"{number}{' (chosen)' if point.best else ''}", number=number),
         cell(point.io),
-        Cell(text=_time(point.latency_band), number=point.latency_band.value),
-        Cell(text=_time(point.interval_band), number=point.interval_band.value),
+        _time(point.latency_band),
+        _time(point.interval_band),
         *(Cell(text=percent(share), number=share) for share in shares),
         _share(_largest(point), largest),
-        Cell(text=str(point.cautions), number=point.cautions),
-        cell("met" if point.fits else "not met", Tone.GOOD if point.fits else Tone.WARN),
+        cell(f"{met}{cautions}", Tone.GOOD if point.fits else Tone.WARN),
     )
 
 
-def _time(band: Figure) -> str:
-    if band.low == band.high:
-        return duration(band.value)
-    return f"{duration(band.value)} ({duration(band.low)} to {duration(band.high)})"
+def _time(band: Figure) -> Cell:
+    """A time with its band."""
+    return Cell(text=duration_band(band.value, band.low, band.high), number=band.value)
 
 
 def _share(resource: str, band: Figure) -> Cell:

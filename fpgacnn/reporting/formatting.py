@@ -51,10 +51,25 @@ def duration(ns: float | None) -> str:
     """`840 ns`, `1.24 µs`, `3.1 ms`."""
     if ns is None or not isfinite(ns):
         return NOTHING
-    for limit, factor, unit in ((1e3, 1.0, "ns"), (1e6, 1e-3, "µs"), (1e9, 1e-6, "ms")):
-        if abs(ns) < limit:
-            return f"{ns * factor:.3g} {unit}"
-    return f"{ns * 1e-9:.3g} s"
+    factor, unit = _unit(ns)
+    return f"{ns * factor:.3g} {unit}"
+
+
+def duration_band(ns: float, low: float, high: float) -> str:
+    """A time and its band in the same unit, `1.08 µs (0.81–1.89)`; the time alone where both ends are equal."""
+    factor, _ = _unit(ns)
+    return duration(ns) + ("" if low == high else f" ({_short(low * factor)}–{_short(high * factor)})")
+
+
+def _short(value: float) -> str:
+    """A number with three digits: `0.81`, `724`, `1,690`."""
+    return rough(value) if value >= 1000.0 else f"{value:.3g}"
+
+
+def _unit(ns: float) -> tuple[float, str]:
+    """The unit of a time in ns, and the factor to it."""
+    units = ((1e3, 1.0, "ns"), (1e6, 1e-3, "µs"), (1e9, 1e-6, "ms"))
+    return next(((factor, unit) for limit, factor, unit in units if abs(ns) < limit), (1e-9, "s"))
 
 
 def score(measure: str, value: float | None) -> str:

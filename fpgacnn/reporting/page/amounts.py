@@ -10,6 +10,7 @@ NAMES = {
     Source.ESTIMATE: "Estimate of C synthesis",
     Source.AFTER_SYNTHESIS: "Estimate after synthesis",
     Source.SIMULATED: "Simulated",
+    Source.SCHEDULE: "Schedule of the RTL",
     Source.CSYNTH: "C synthesis",
     Source.COSIM: "RTL simulation",
     Source.SYNTH: "Logic synthesis",

@@ -178,7 +178,8 @@ def resources(entry: ReportInput) -> Section | None:
         "BRAM is counted in blocks of 18 Kb everywhere. HLS reports more than logic synthesis needs, above all LUTs.",
     )
     legend = (f"The thin line over a bar is the band of the estimate: {BAND}.",) if word.source in ESTIMATES else ()
-    notes = tuple(_origin(cost) for cost in sources if cost.source is not Source.AFTER_SYNTHESIS)
+    origins = {(cost.by, cost.file): cost for cost in reversed(sources)}  # both estimates have one method
+    notes = tuple(_origin(cost) for cost in sources if origins[cost.by, cost.file] is cost)
     tables = (table, *_estimate_errors(entry))
     return Section(key="resources", title="Resources", words=words, legend=legend, tables=tables, notes=notes)
 
@@ -218,7 +219,7 @@ def _end(amount: ResourceValue, *, low: bool) -> float | None:
 
 
 def _origin(cost: ResourceReport) -> str:
-    name = "Estimates" if cost.source is Source.ESTIMATE else NAMES[cost.source]
+    name = "Estimates" if cost.source in {Source.ESTIMATE, Source.AFTER_SYNTHESIS} else NAMES[cost.source]
     return f"{name}: {cost.by}{f', {cost.file}' if cost.file else ''}"
 
 

@@ -127,6 +127,15 @@ def test_how_fast_it_is_is_counted_before_it_is_expected() -> None:
     assert speed(guessed()).detail.endswith("Estimated for C synthesis.")
 
 
+def test_the_clocks_of_rtl_are_exact_and_no_c_synthesis_is_named() -> None:
+    rtl = ReportInput(name="small", record=record(estimate=replace(estimated(), stage="synth", tool="RTL")))
+    assert [one.source for one in rtl.costs] == [Source.AFTER_SYNTHESIS, Source.SCHEDULE]
+    assert speed(rtl).detail.endswith("Schedule of the RTL (every clock is known before simulation).")
+    assert by_layer(rtl.costs) == rtl.costs[0]
+    assert [note.partition(":")[0] for note in section(rtl, "resources").notes] == ["Estimates"]
+    assert not any("C synthesis" in str(one) for one in sections(rtl))
+
+
 def test_a_missed_clock_and_a_failed_rtl_simulation_are_failed_checks_that_verdicts_name() -> None:
     assert not whole().holds
     assert speed(whole()).tone is Tone.BAD

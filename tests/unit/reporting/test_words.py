@@ -6,7 +6,7 @@ from math import inf, nan
 
 import pytest
 
-from fpgacnn.reporting.formatting import clean, duration, number, percent, plural, power, rough, times
+from fpgacnn.reporting.formatting import clean, duration, duration_band, number, percent, plural, power, rough, times
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,19 @@ def test_shares_are_percent(share: float | None, shown: str) -> None:
 )
 def test_times_have_the_unit_that_suits_them(ns: float | None, shown: str) -> None:
     assert duration(ns) == shown
+
+
+@pytest.mark.parametrize(
+    ("band", "shown"),
+    [
+        ((1080.0, 810.0, 1890.0), "1.08 µs (0.81–1.89)"),
+        ((965.0, 724.0, 1688.0), "965 ns (724–1,690)"),
+        ((0.0, 0.0, 5.0), "0 ns (0–5)"),
+        ((840.0, 840.0, 840.0), "840 ns"),
+    ],
+)
+def test_bands_of_times_have_the_unit_of_the_time(band: tuple[float, float, float], shown: str) -> None:
+    assert duration_band(*band) == shown
 
 
 @pytest.mark.parametrize(
