@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray, SourceLayer, SourceModel
+from fpgacnn.sim.rounded_argument import Piece, pieces
 from fpgacnn.sim.source_reference import layer_answer, prepared
 
 SUM_ROUNDING = 1e-5
@@ -39,32 +40,29 @@ def follows_in_float32(
         if layer.name in model.inputs:
             continue
         given = tuple(known[name] for name in layer.inputs)
-        ends = _ends(layer, given, slack[layer.inputs[0]], weights[layer.name])
+        middle = layer_answer(layer, given, weights[layer.name], quantized=True)
         shown = answers.get(layer.name)
         if shown is None:
-            known[layer.name] = ends[1]
-            slack[layer.name] = np.full(1, SUM_ROUNDING * float(np.abs(ends[1]).max(initial=0.0)))
+            known[layer.name] = middle
+            slack[layer.name] = np.full(1, SUM_ROUNDING * float(np.abs(middle).max(initial=0.0)))
             continue
-        known[layer.name] = shown.reshape(ends[1].shape)
-        slack[layer.name] = VALUE_ROUNDING * np.abs(known[layer.name])
+        known[layer.name] = shown.reshape(middle.shape)
         behind = (
             VALUE_ROUNDING * np.abs(given[0]) if isinstance(layer.operation, src.Activate) else 0.0
         )  # QKeras adds `x` again after subtracting it
         margin = SUM_ROUNDING * float(np.abs(shown).max(initial=0.0)) + behind
-        inside = (known[layer.name] >= np.minimum.reduce(ends) - margin) & (
-            known[layer.name] <= np.maximum.reduce(ends) + margin
-        )
+        inside = np.zeros(middle.shape, np.bool_)
+        for first, last in ((middle, middle), *_pieces(layer, given[0], slack[layer.inputs[0]])):
+            inside |= (known[layer.name] >= np.minimum(first, last) - margin) & (
+                known[layer.name] <= np.maximum(first, last) + margin
+            )
+        slack[layer.name] = VALUE_ROUNDING * np.abs(known[layer.name])
         follows &= inside.reshape(len(follows), -1).all(axis=1)
     return follows
 
 
-def _ends(
-    layer: SourceLayer, given: tuple[FloatArray, ...], slack: FloatArray, weights: tuple[FloatArray, ...]
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """A layer's answer for its input, and for an activation also for both ends of the input's rounding."""
-    middle = layer_answer(layer, given, weights, quantized=True)
+def _pieces(layer: SourceLayer, given: FloatArray, slack: FloatArray) -> list[Piece]:
+    """The results of an activation within its input's rounding; none for other layers."""
     if not isinstance(layer.operation, src.Activate) or layer.operation.function == src.Softmax():
-        return middle, middle, middle
-    slack = slack + VALUE_ROUNDING * np.abs(given[0])  # a quantizer divides in float32
-    low, high = (layer_answer(layer, (given[0] + sign * slack,), weights, quantized=True) for sign in (-1.0, 1.0))
-    return low, middle, high
+        return []
+    return pieces(layer, given, slack + VALUE_ROUNDING * np.abs(given))  # a quantizer divides in float32

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import round_whole
 from fpgacnn.ir.source import FloatArray, SourceLayer, SourceModel
+from fpgacnn.sim.rounded_argument import pieces
 from fpgacnn.sim.source_reference import layer_answer, prepared
 
 SUM_ROUNDING = 2.0**-18
@@ -150,8 +151,8 @@ def _activated(layer: SourceLayer, function: src.Activation, given: _Known, valu
 
 def _spread(layer: SourceLayer, argument: FloatArray, slack: FloatArray, values: FloatArray) -> FloatArray:
     """The possible error of a result if the argument has an error of `slack`."""
-    low, high = (layer_answer(layer, (argument + sign * slack,), (), quantized=True) for sign in (-1.0, 1.0))
-    return np.maximum(np.abs(low - values), np.abs(high - values))
+    ends = (end for piece in pieces(layer, argument, slack) for end in piece)
+    return np.maximum.reduce([np.abs(end - values) for end in ends])
 
 
 def _own_rounding(
