@@ -13,8 +13,15 @@ from fpgacnn.design import BackendName, IoType, Strategy
 from fpgacnn.hardware.hls.backend import convert
 from fpgacnn.hardware.hls.reuse import legal_factors
 from fpgacnn.ir import hardware as hw
-from fpgacnn.ir.fixed_point import exact_codes, parse_format
+from fpgacnn.ir import quantized as q
+from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import Codes, exact_codes, parse_format
+from fpgacnn.ir.interval import Interval
 from fpgacnn.passes.precision import fold_casts
+from fpgacnn.passes.precision.bounds import ranged
+from fpgacnn.passes.precision.exact_steps import thresholds
+from fpgacnn.passes.precision.exact_steps.step_functions import StepFunction
+from fpgacnn.passes.precision.nodes import PlannedThresholds
 from fpgacnn.sim.compare import compare
 from fpgacnn.sim.csim import CSim
 from fpgacnn.sim.emulator import ReferenceEmulator
@@ -110,6 +117,40 @@ def test_engines_agree_with_the_resource_strategy(io: IoType) -> None:
     build = Builder(seed=12)
     networks.linear_layers(build)
     assert_engines_agree(build, io, strategy=Strategy.RESOURCE, reuse=2)
+
+
+@pytest.mark.parametrize("io", IoType)
+def test_step_functions_behind_sums_of_60_bits_change_at_the_same_codes(io: IoType) -> None:
+    """Each sum is `first * 2^27 + second`, so that inputs are chosen for the sums on both sides of every threshold."""
+    build = Builder(seed=29)
+    weights = Codes(array=np.array([[1 << 27], [1]]), format=parse_format("fixed<30,4>"))
+    zero = Codes(array=np.zeros(1, np.int64), format=parse_format("fixed<2,1>"))
+    given = build.input((2,), "fixed<32,6>")
+    sums = build.add(hw.Dense(kernel=weights, bias=zero), (1,), given)
+    build.end(sums)
+    form = build.design(io).plan.layers[sums].result.format
+    assert (form.width, form.fraction) == (60, 52)
+    reached = ranged(Interval(low=np.array([form.low]), high=np.array([form.high]), fraction=form.fraction), 0.0)
+    build.outputs.clear()
+    edges = []
+    for function in (src.PowerOfTwo(bits=4, relu=True, max_value=32.0), src.QuantizedTanh(bits=5)):
+        steps = thresholds.build(StepFunction(function=q.Function(function=function)), reached, form, 1)
+        assert isinstance(steps, PlannedThresholds)
+        build.end(build.add(hw.Thresholds(thresholds=steps.thresholds, values=steps.values), (1,), sums))
+        edges.append(steps.thresholds.array.ravel())
+    assert [int(edge.max()).bit_length() for edge in edges] == [57, 52]
+    wanted = np.concatenate(
+        [(edge.reshape(-1, 1) + np.arange(-1, 2)).ravel() for edge in edges] + [[form.low >> 1, 1 << 57]]
+    )
+    events = np.stack([wanted >> 27, wanted & ((1 << 27) - 1)], axis=1)
+    codes = [Codes(array=events, format=parse_format("fixed<32,6>"))]
+    design = build.design(io)
+    expected = ReferenceEmulator(design).run(codes)
+    assert compare(CSim(convert(design), design).run(codes), expected).holds
+    for found, edge in zip(expected.outputs.values(), edges, strict=True):
+        places = np.searchsorted(np.unique(edge), wanted, side="right")
+        assert len(np.unique(found.array)) == np.unique(edge).size + 1 == np.unique(places).size
+        assert all(np.unique(found.array[places == place]).size == 1 for place in places)
 
 
 def test_streamed_convolutions_reuse_multipliers_beyond_the_inputs_of_their_kernel() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from fpgacnn.ir.functions import evaluate
 from fpgacnn.ir.quantized import QuantizedModel
 from fpgacnn.ir.source import FloatArray, FunctionKind
 from fpgacnn.passes.precision import bounds, legalize, nodes
+from fpgacnn.passes.precision.exact_steps.code_values import CodeValues
 from fpgacnn.passes.precision.exact_steps.step_functions import StepFunction
 from fpgacnn.passes.precision.exact_steps.thresholds import MAX_PLACES, build
 from fpgacnn.passes.quantization.constants import affine
@@ -138,6 +140,78 @@ def test_thresholds_answer_as_the_function_for_every_code_that_can_come(
     assert isinstance(made, nodes.PlannedLookup) == (steps.is_shared and given_form.width <= 11)
     codes = np.arange(low, high + 1)[:, None].repeat(channels, axis=1)
     assert np.array_equal(answered(made, codes, given_form), wanted(steps, codes, fraction))
+
+
+def wide_codes(form: Format, near: CodeArray, seed: int) -> CodeArray:
+    """Codes (n, 1) of a format: its ends, some of every size, and those on both sides of some others."""
+    random = np.random.default_rng(seed)
+    sizes = np.ldexp(random.uniform(0.5, 1.0, 400), random.integers(1, form.width, 400)).astype(np.int64)
+    beside = (near.reshape(-1, 1) + np.arange(-3, 4)).ravel()
+    found = np.concatenate([[form.low, form.low + 1, form.high - 1, form.high], sizes, -sizes, beside])
+    return np.unique(np.clip(found, form.low, form.high)).reshape(-1, 1)
+
+
+def whole(form: Format) -> bounds.Bound:
+    """Any code of a format, without an error."""
+    return bounds.ranged(iv.Interval(low=np.array([form.low]), high=np.array([form.high]), fraction=form.fraction), 0.0)
+
+
+@given(
+    function=QUANTIZERS, width=st.integers(53, 62), fraction=st.integers(20, 49), signed=st.booleans(),
+    seed=st.integers(0, 1000),
+)  # fmt: skip
+def test_inputs_of_more_bits_than_a_double_have_the_thresholds_of_the_function(
+    function: q.Function,
+    width: int,
+    fraction: int,
+    signed: bool,  # noqa: FBT001  # drawn
+    seed: int,
+) -> None:
+    form = Format(width=width, integer=width - fraction, signed=signed)
+    steps = StepFunction(function=q.Function(function=function))  # type: ignore[arg-type]  # drawn
+    made = build(steps, whole(form), form, 1)
+    assert isinstance(made, nodes.PlannedThresholds)
+    assert np.array_equal(made.thresholds.array, np.ldexp(made.thresholds.values, fraction).astype(np.int64))
+    codes = wide_codes(form, made.thresholds.array, seed)
+    found = answered(made, codes, form)
+    values = to_values(codes, fraction)  # the nearest double
+    is_double = np.array(
+        [int(np.ldexp(value, fraction)) == code for value, code in zip(values[:, 0], codes[:, 0], strict=True)]
+    )
+    assert np.array_equal(found[is_double], wanted(steps, codes, fraction)[is_double])
+    beside = [evaluate(function, np.nextafter(values, end)) for end in (-np.inf, np.inf)]  # type: ignore[arg-type]  # drawn
+    lowest, highest = np.minimum(*beside), np.maximum(*beside)
+    assert np.all((found == lowest) | (found == highest) | is_double[:, None])
+
+
+def test_a_wide_code_stands_for_the_next_double_below_it() -> None:
+    form = Format(width=62, integer=62)
+    powers = np.int64(1) << np.arange(50, 61)
+    codes = wide_codes(form, np.concatenate([powers, -powers]), 5)[:, 0]
+    values = CodeValues(fraction=0)(codes)
+    for code, value in zip(codes, values, strict=True):
+        assert int(value) <= int(code) < int(np.nextafter(value, np.inf)) or (value == code and abs(code) < 1 << 53)
+
+
+@given(bits=st.integers(2, 8), width=st.integers(53, 62), fraction=st.integers(20, 53), seed=st.integers(0, 1000))
+def test_wide_inputs_are_rounded_as_exact_fractions_are(bits: int, width: int, fraction: int, seed: int) -> None:
+    form = Format(width=width, integer=width - fraction)
+    function = src.QuantizedTanh(bits=bits, real=False)
+    made = build(StepFunction(function=q.Function(function=function)), whole(form), form, 1)
+    assert isinstance(made, nodes.PlannedThresholds)
+    codes = wide_codes(form, made.thresholds.array, seed)
+    largest = 1 << (bits - 1)
+    exact = [round(Fraction(int(code) * largest, 1 << fraction)) for code in codes[:, 0]]
+    limited = np.clip(np.array(exact, np.float64), -largest, largest - 1)
+    assert np.array_equal(answered(made, codes, form)[:, 0] * largest, limited)
+
+
+def test_a_threshold_that_no_double_holds_is_a_table_with_a_bound_that_says_so() -> None:
+    form = Format(width=62, integer=2)
+    function = src.QuantizedTanh(bits=4, real=True)
+    assert build(StepFunction(function=q.Function(function=function)), whole(form), form, 1) is None
+    _, planned = legalize(network("fixed<62,2>", q.Function(function=function)))
+    assert "thresholds serve for at most 1023 steps, at inputs of at most 53 bits" in planned.layers["n1"].loss
 
 
 @given(function=QUANTIZERS, center=st.integers(-3000, 3000), error=st.floats(1e-4, 0.3), seed=st.integers(0, 1000))

@@ -30,8 +30,14 @@ class CodeValues:
         return (1 << self.guard) > self.count and bits < MAX_WIDTH and bits - self.guard < _FLOAT64_BITS
 
     def __call__(self, codes: CodeArray) -> FloatArray:
-        """The values (n,) of codes (n,). A code that no sum has stands for the next mean away from zero."""
+        """The values (n,) of codes (n,). A code that no sum has stands for the next mean away from zero.
+
+        A code of more than 53 bits stands for the next double below it.
+        """
         if self.count == 1:
-            return to_values(codes, self.fraction)
+            spare = MAX_WIDTH - _FLOAT64_BITS
+            _, bits = np.frexp((np.abs(codes) >> spare).astype(np.float64))  # exact: the number of bits above `spare`
+            beyond = np.maximum(bits + spare - _FLOAT64_BITS, 0).astype(np.int64)
+            return to_values((codes >> beyond) << beyond, self.fraction)
         sums = np.sign(codes) * -((-np.abs(codes) * self.count) >> self.guard)
         return np.ldexp(sums / self.count, self.guard - self.fraction)

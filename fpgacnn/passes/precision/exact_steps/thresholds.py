@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.ir import quantized as q
+from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import (
+    MAX_WIDTH,
     CodeArray,
     Codes,
     Format,
@@ -35,8 +37,14 @@ MAX_PLACES = 1 << 10
 MAX_NUMBERS = 1 << 16
 """Most values of all rows together."""
 
-MAX_CODE_BITS = 52
-"""Widest input: hls4ml writes thresholds as decimal numbers that C++ reads as double, which has 53 bits."""
+MAX_CODE_BITS = 53
+"""Widest threshold without its sign: hls4ml writes decimal numbers that C++ reads as double.
+
+Powers of two change between two doubles, as float32's logarithm decides, so their thresholds are doubles of any size.
+"""
+
+MAX_REACH_BITS = 52
+"""Limit of the input's error, in bits of its steps, so that no sum of codes overflows."""
 
 INDEX_BITS = 11
 """Inputs of at most so many bits have a table with an entry for every code."""
@@ -68,16 +76,18 @@ def build(
     the format's step.
     """
     values = values or CodeValues(fraction=form.fraction)
-    if form.width > MAX_CODE_BITS or given.interval.low.shape[-1] not in {1, channels}:
+    if given.interval.low.shape[-1] not in {1, channels}:
         return None
     low, high = per_channel(given.interval, channels)
     if function.is_shared:
         low, high = low.min(keepdims=True), high.max(keepdims=True)
-    reach = int(min(np.ceil(np.ldexp(given.error, form.fraction)), float(1 << MAX_CODE_BITS))) + 1 if given.error else 0
-    if reach >= 1 << MAX_CODE_BITS:
+    reach = (
+        int(min(np.ceil(np.ldexp(given.error, form.fraction)), float(1 << MAX_REACH_BITS))) + 1 if given.error else 0
+    )
+    if reach >= 1 << MAX_REACH_BITS:
         return None
     least, most = (
-        int(end)
+        int(np.clip(end, -float(1 << MAX_WIDTH), float(1 << MAX_WIDTH)))
         for end in (np.floor(np.ldexp(given.reals[0], form.fraction)), np.ceil(np.ldexp(given.reals[1], form.fraction)))
     )
     rows = _changes(
@@ -199,11 +209,14 @@ def _comparisons(
     places = 1 << max(int(counts.max()).bit_length(), 1)
     if places > MAX_PLACES or places * len(low) > MAX_NUMBERS:
         return None
+    if np.any(np.abs(kept.at) > 1 << MAX_CODE_BITS) and not _are_doubles(function, kept):
+        return None
+    unused = min(form.high, 1 << MAX_CODE_BITS)
     thresholds = np.empty((len(low), places - 1), np.int64)
     firsts = np.empty((len(low), places), np.int64)
     for row, count in enumerate(counts):
         found = kept.of(row)
-        thresholds[row] = np.concatenate([found, np.full(places - 1 - count, found[-1] if count else form.high)])
+        thresholds[row] = np.concatenate([found, np.full(places - 1 - count, found[-1] if count else unused)])
         firsts[row] = np.concatenate(
             [low[row : row + 1], found, np.full(places - 1 - count, found[-1] if count else low[row])]
         )
@@ -219,6 +232,12 @@ def _comparisons(
         what=f"{function.text} by {most} threshold{'s' * (most != 1)}{all_}",
         rounds_in_float32=rounds_in_float32,
     )
+
+
+def _are_doubles(function: StepFunction, rows: _Rows) -> bool:
+    """Whether every threshold is a double, and no number between two doubles has an exact result of its own."""
+    is_logarithm = isinstance(function.function.function, src.PowerOfTwo)
+    return is_logarithm and bool(np.all(rows.at.astype(np.float64).astype(np.int64) == rows.at))
 
 
 def _moved(function: StepFunction, rows: _Rows, reach: int) -> float | None:
