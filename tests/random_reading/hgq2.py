@@ -93,6 +93,9 @@ class Maker:
                 self.lines.pop()
 
     def _call(self, layer: Any, tensors: list[Any]) -> Any:
+        """The layer of the tensors; none where HGQ2 cannot sum what Keras calls sparse, as it calls `x * 0.5`."""
+        if isinstance(layer, self.hgq.QSum) and any(one.sparse for one in tensors):
+            return None
         made = layer(tensors if len(tensors) > 1 else tensors[0])
         self.layers.append((layer, [shape_of(one) for one in tensors]))
         return self._kept(made, f"{type(layer).__name__} {layer.name} of {[*map(self._name, tensors)]}")
