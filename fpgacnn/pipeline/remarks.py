@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import prod
 
 import numpy as np
@@ -116,8 +116,17 @@ def _layers_have(names: Sequence[str]) -> str:
     return "1 layer has" if len(names) == 1 else f"{len(names)} layers have"
 
 
+_ONLY_AFTER = "only the layers after them were compared"
+_WHY_LEFT: Mapping[bool | None, str] = {
+    None: f"have no node of their own; {_ONLY_AFTER}",
+    False: f"have other values in the hardware than in the file, as a scale or a quantizer comes later; {_ONLY_AFTER}",
+    True: "were not compared themselves, only the layers after them",
+}
+"""Why layers were not compared, by whether a node has their result: None for those without any node."""
+
+
 def not_compared(design: Design, network: SourceModel, compared: Collection[str]) -> Iterator[str]:
-    """Layers of the file that no compared node represents, so that only later layers were compared.
+    """Layers of the file that no compared node represents, so that only later layers were compared, and why.
 
     `compared` are the nodes of the hardware that were compared with the network. Folded layers have their own note.
     """
@@ -135,6 +144,19 @@ def not_compared(design: Design, network: SourceModel, compared: Collection[str]
             f"{_layers_have(scales)} no result in the hardware, because the scale is multiplied into the weights of the"
             f" layer behind; that layer was compared: {_some(scales)} (--no-fold builds each layer)"
         )
+    before = _before(design, network)
+    left = [layer.name for layer in network.layers if layer.name in before - seen - {*folded, *scales}]
+    results: dict[str, bool] = {}
+    for layer in design.model.layers:
+        results[layer.source] = layer.is_result or results.get(layer.source, False)
+    for whole, what in _WHY_LEFT.items():
+        names = [name for name in left if results.get(name) is whole]
+        if names:
+            yield f"{len(names)} of {len(before)} layers {what}: {_some(names)}"
+
+
+def _before(design: Design, network: SourceModel) -> set[str]:
+    """The layers of the file that the outputs of a design depend on."""
     known = {layer.name: layer for layer in network.layers}
     waiting, before = [design.model.layer(name).source for name in design.model.outputs], set[str]()
     while waiting:
@@ -142,10 +164,7 @@ def not_compared(design: Design, network: SourceModel, compared: Collection[str]
         if name in known and name not in before:
             before.add(name)
             waiting.extend(known[name].inputs)
-    left = [layer.name for layer in network.layers if layer.name in before - seen - {*folded, *scales}]
-    if left:
-        counts = f"{len(left)} of {len(before)} layers have no node of their own"
-        yield f"{counts}; only the layers after them were compared: {_some(left)}"
+    return before
 
 
 def _some(names: Sequence[str]) -> str:

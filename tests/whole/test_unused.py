@@ -183,21 +183,18 @@ def test_labels_need_one_output_with_one_axis_of_values(
 
 
 def test_layers_that_nothing_was_compared_for_are_named() -> None:
-    """Every layer of the shipped networks has a node of its own.
-
-    Where the reference answers less, or a layer has none, that is said.
-    """
+    """Every layer of the shipped networks has a node of its own; the reference may have values of fewer layers."""
     network = load(DIGITS)
     found = plan_network(network, planning_request(DIGITS, None, {"fold": False}), None)
     nodes = [layer.name for layer in found.design.model.layers]
     names = [layer.name for layer in network.layers]
     assert list(not_compared(found.design, network, nodes)) == []
     assert list(not_compared(found.design, network, nodes[:2] + nodes[3:])) == [
-        f"1 of {len(names)} layers have no node of their own; only the layers after them were compared: {names[2]}"
+        f"1 of {len(names)} layers were not compared themselves, only the layers after them: {names[2]}"
     ]
     [line] = not_compared(found.design, network, found.design.model.outputs)
     assert line.startswith(
-        f"{len(names) - 1} of {len(names)} layers have no node of their own; only the layers after them were compared: "
+        f"{len(names) - 1} of {len(names)} layers were not compared themselves, only the layers after them: "
     )
     assert line.endswith(f" and {len(names) - 1 - 5} more")
 
@@ -211,5 +208,9 @@ def test_layers_that_are_folded_are_named() -> None:
         "2 layers have no result in the hardware, because the cast of the layer behind is folded into it; that cast was"
         " compared: conv1, conv2 (--no-fold builds each layer)"
     )
-    [line] = not_compared(found.design, network, found.design.model.outputs)
-    assert line.startswith(f"{len(network.layers) - 1} of {len(network.layers)} layers have no node of their own")
+    lines = list(not_compared(found.design, network, found.design.model.outputs))
+    folded, count = ["conv1", "conv2"], len(network.layers)
+    assert [line.partition(":")[0] for line in lines] == [
+        f"{len(folded)} of {count} layers have no node of their own; only the layers after them were compared",
+        f"{count - 1 - len(folded)} of {count} layers were not compared themselves, only the layers after them",
+    ]
