@@ -193,7 +193,8 @@ class QMaker(Maker):
             "average_quantizer": pick([None, self._written("quantized_bits(6, 0, 1, alpha=1)")]),
             "activation": self._written(self._for_values()),
         }
-        transposed = {"kernel_quantizer": self._for_weights(), "padding": padding}
+        # The last axis of a transposed kernel is the input's channels, for which a scale per filter must fit.
+        transposed = {"kernel_quantizer": self._for_weights(last=shape[-1] == N), "padding": padding}
         return [
             *made,
             lambda: q.QConv2DBatchnorm(
