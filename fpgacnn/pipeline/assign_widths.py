@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fpgacnn import frontends
-from fpgacnn.errors import UsageError
+from fpgacnn.errors import UsageError, printable
 from fpgacnn.ir.source import FloatArray, SourceModel
+from fpgacnn.passes.widths.pruning import pruned
 from fpgacnn.passes.widths.widths import Part, fold_normalizations, is_float, points, uniform, with_quantizers
 from fpgacnn.pipeline.calibration import Calibration, calibrate
 from fpgacnn.pipeline.inputs import Events, choose_formats, input_shapes, read_events
@@ -73,11 +74,18 @@ def _assigned(
 ) -> WidthAssignment:
     """The network with quantizers that were chosen before; `given`: the user gave a float network to compare with."""
     folded = fold_normalizations(network)
+    notes = [f"float network: the quantizers of {widths.origin}; the promises are about the network with these"]
+    if widths.pruned:
+        notes.append(f"weights that {widths.origin} cuts are zero: {_shares(widths.pruned)}")
     return WidthAssignment(
-        network=with_quantizers(folded, widths.quantizers),
+        network=with_quantizers(pruned(folded, widths.pruned), widths.quantizers),
         float_network=float_network if given else folded,
-        notes=(f"float network: the quantizers of {widths.origin}; the promises are about the network with these",),
+        notes=tuple(notes),
     )
+
+
+def _shares(percents: Mapping[str, int]) -> str:
+    return ", ".join(f"{percent} % of {printable(layer)}" for layer, percent in percents.items())
 
 
 def _largest(network: SourceModel, events: Events) -> Mapping[str, FloatArray]:

@@ -54,11 +54,15 @@ def parse_reference(word: str | None) -> Reference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssignedWidths:
-    """Quantizers and input formats that were chosen before; `origin` says by what, for notes and reasons."""
+    """Quantizers and input formats that were chosen before; `origin` says by what, for notes and reasons.
+
+    `pruned`: the percent of the weights of layers that become zero before they are quantized.
+    """
 
     quantizers: Mapping[Point, Quantizer]
     inputs: tuple[InputChoice, ...]
     origin: str
+    pruned: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,7 +98,7 @@ def test_converted_points_of_the_front_have_seen_c_simulation(folder: Path, stud
         ((*explore("study"), "--seed", "2", "--workers", "0"), "FC150", "it was made with seed 1, not 2"),
         ((*explore("new"), "--for", "1h"), "FC002", "--trials 60 and --for 1h exclude each other"),
         ((*explore("new"), "--objective", "speed,lut"), "FC002", "--objective speed: expected one of quality"),
-        ((*explore("new"), "--search", "pruning"), "FC002", "--search pruning: expected some of widths"),
+        ((*explore("new"), "--search", "depth"), "FC002", "--search depth: expected some of widths"),
         ((*explore("new"), "--backend", "rtl"), "FC171", "explore searches designs for HLS"),
         ((*explore("new"), "--strategy", "da"), "FC002", "explore does not search with the strategy da"),
         ((*explore("new"), "--storage", "nothing://x"), "FC002", "not a URL of a database"),

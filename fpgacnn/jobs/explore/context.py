@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -16,21 +16,41 @@ from fpgacnn.design import Target
 from fpgacnn.design.serialize import CODEC
 from fpgacnn.hardware.estimation.fifo_choice import FifoChoice
 from fpgacnn.ir.source import FloatArray, Quantizer, SourceModel
-from fpgacnn.jobs.explore.space import DesignSpace
+from fpgacnn.jobs.explore.space import DesignSpace, Values
 from fpgacnn.passes.quantization import SoftmaxChoice
+from fpgacnn.passes.widths.pruning import pruned
 from fpgacnn.passes.widths.trainable import least_error, trainable_points
-from fpgacnn.passes.widths.widths import Part, Point
+from fpgacnn.passes.widths.widths import Part, Point, with_quantizers
 from fpgacnn.pipeline.inputs import InputChoice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointQuantizer:
-    """The quantizer of a kernel, bias or result with so many bits."""
+    """The quantizer of a kernel, bias or result with so many bits; of a kernel with so many percent of zeros."""
 
     layer: str
     part: Part
     bits: int
     quantizer: Quantizer
+    percent: int = 0
+
+
+class QuantizerChoice:
+    """The quantizers of points, chosen from those of a study."""
+
+    def __init__(self, quantizers: Sequence[PointQuantizer]) -> None:
+        self._by_key = {(one.layer, one.part, one.bits, one.percent): one.quantizer for one in quantizers}
+
+    def of(self, bits: Mapping[Point, int], cut: Mapping[str, int]) -> dict[Point, Quantizer]:
+        """The quantizer of each kernel, bias and result; `cut`: the percent of zeros of kernels by their layers."""
+        return {
+            point: self._by_key[point.layer, point.part, width, cut.get(point.layer, 0) if _is_kernel(point) else 0]
+            for point, width in bits.items()
+        }
+
+
+def _is_kernel(point: Point) -> bool:
+    return point.part is Part.KERNEL
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,14 +105,18 @@ class TrialContext:
             total.update(np.ascontiguousarray(array).tobytes())
         return total.hexdigest()
 
-    def quantizers_of(self, bits: Mapping[Point, int]) -> dict[Point, Quantizer]:
-        """The quantizers of a point's bits."""
-        by_key = self._by_key
-        return {point: by_key[point.layer, point.part, width] for point, width in bits.items()}
+    def network_of(self, values: Values) -> SourceModel:
+        """The network of a point: its weights are cut, then quantized."""
+        cut = self.space.pruned(values)
+        return with_quantizers(pruned(self.network, cut), self.quantizers_of(self.space.widths(values), cut))
+
+    def quantizers_of(self, bits: Mapping[Point, int], cut: Mapping[str, int] | None = None) -> dict[Point, Quantizer]:
+        """The quantizers of a point's bits; `cut`: the percent of zeros of kernels by their layers."""
+        return self._choice.of(bits, cut or {})
 
     @cached_property
-    def _by_key(self) -> Mapping[tuple[str, Part, int], Quantizer]:
-        return {(one.layer, one.part, one.bits): one.quantizer for one in self.quantizers}
+    def _choice(self) -> QuantizerChoice:
+        return QuantizerChoice(self.quantizers)
 
 
 def smallest(codes: NDArray[np.int64]) -> NDArray[np.integer[Any]]:
@@ -102,15 +126,24 @@ def smallest(codes: NDArray[np.int64]) -> NDArray[np.integer[Any]]:
 
 
 def all_quantizers(
-    network: SourceModel, seen: Mapping[str, FloatArray], widths: Mapping[Point, range]
+    network: SourceModel, seen: Mapping[str, FloatArray], widths: range, percents: Sequence[int] = (0,)
 ) -> tuple[PointQuantizer, ...]:
     """A quantizer for every kernel, bias and result with each number of bits, as `quantize` chooses them.
 
+    Kernels get one for each of `percents` of zeros: zeros are exact with any step, so only the other weights decide.
     `seen` are the float outputs of every layer on some training events.
     """
     found: list[PointQuantizer] = []
-    for point in trainable_points(network):
-        for bits in widths[point]:
-            quantizer = least_error(network, {point: bits}, seen)[point]
-            found.append(PointQuantizer(layer=point.layer, part=point.part, bits=bits, quantizer=quantizer))
+    places = trainable_points(network)
+    for percent in percents:
+        chosen = [point for point in places if percent == 0 or _is_kernel(point)]
+        cut = pruned(network, {point.layer: percent for point in chosen})
+        for bits in widths:
+            quantizers = least_error(cut, dict.fromkeys(chosen, bits), seen)
+            found += [
+                PointQuantizer(
+                    layer=point.layer, part=point.part, bits=bits, quantizer=quantizers[point], percent=percent
+                )
+                for point in chosen
+            ]
     return tuple(found)

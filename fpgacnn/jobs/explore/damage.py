@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import PurePosixPath
 
 from fpgacnn.jobs.explore.measures import LEAST_OBJECTIVES, MOST_OBJECTIVES
 from fpgacnn.jobs.explore.record import LevelResult, StudyPoint, StudySettings
 from fpgacnn.jobs.explore.sampler import GENERATIONS
-from fpgacnn.jobs.explore.space import FEWEST_BITS, MOST_BITS, IoAxis, SettingAxis, SpaceAxis, WidthAxis
+from fpgacnn.jobs.explore.space import FEWEST_BITS, MOST_BITS, IoAxis, PruningAxis, SettingAxis, SpaceAxis, WidthAxis
+from fpgacnn.passes.widths.widths import Part
 
 
 def of_settings(settings: StudySettings) -> str:
@@ -33,13 +35,30 @@ def of_settings(settings: StudySettings) -> str:
     for axis in settings.space.axes:
         if not _is_whole(axis) or (isinstance(axis, SettingAxis) and not all(_allows(axis, io) for io in types)):
             return f"the axis {axis.name} has no values"
-    return ""
+    return "quantizers of its points are missing" if _lacks_quantizers(settings) else ""
 
 
 def _is_whole(axis: SpaceAxis) -> bool:
     if isinstance(axis, WidthAxis):
         return bool(axis.points) and FEWEST_BITS <= axis.low <= axis.high <= MOST_BITS
+    if isinstance(axis, PruningAxis):
+        return axis.step >= 1 and 0 <= axis.percent(axis.high) < 100
     return axis.low <= axis.high
+
+
+def _lacks_quantizers(settings: StudySettings) -> bool:
+    """Whether a point of the space has a kernel, bias or result without a quantizer."""
+    there = {(one.layer, one.part, one.bits, one.percent) for one in settings.quantizers}
+    cuts = {axis.layer: axis for axis in settings.space.axes if isinstance(axis, PruningAxis)}
+    for axis in settings.space.axes:
+        if isinstance(axis, WidthAxis):
+            for point in axis.points:
+                cut = cuts.get(point.layer) if point.part is Part.KERNEL else None
+                percents = [0] if cut is None else [cut.percent(value) for value in range(cut.high + 1)]
+                places = product(range(axis.low, axis.high + 1), percents)
+                if any((point.layer, point.part, bits, percent) not in there for bits, percent in places):
+                    return True
+    return False
 
 
 def _allows(axis: SettingAxis, io: object) -> bool:

@@ -1,8 +1,8 @@
 """One trial without training: a pure function of the context and the point.
 
-The widths of the point are given to the float network, the hardware's integer arithmetic is planned, and the emulator
-computes the validation events bit for bit. The estimate is that of the same design with the FIFOs that `convert` would
-write.
+The weights of the float network that the point cuts become zero, the network gets the widths of the point, the
+hardware's integer arithmetic is planned, and the emulator computes the validation events bit for bit. The estimate is
+that of the same design with the FIFOs that `convert` would write.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from fpgacnn.jobs.explore.space import Values
 from fpgacnn.jobs.quantize import objective
 from fpgacnn.jobs.quantize.objective import Distillation, Labelled, Task, TaskEvents
 from fpgacnn.passes.widths.ebops import costs, multiplications
-from fpgacnn.passes.widths.widths import with_quantizers
 from fpgacnn.pipeline.assign_widths import WidthAssignment
 from fpgacnn.pipeline.planning import Compilation, as_planned
 from fpgacnn.pipeline.request import Reference, Request
@@ -63,7 +62,7 @@ class Workbench:
     """Measures points of one study; what it remembers changes no result."""
 
     context: TrialContext
-    _qualities: dict[tuple[int, ...], tuple[float, float]] = field(default_factory=dict)
+    _qualities: dict[tuple[object, ...], tuple[float, float]] = field(default_factory=dict)
     _heavy: bool | None = None
     _codes: list[Codes] = field(default_factory=list)
 
@@ -87,11 +86,14 @@ class Workbench:
         Raises FpgacnnError if the point cannot be built.
         """
         context = self.context
-        bits = context.space.widths(values)
-        network = with_quantizers(context.network, context.quantizers_of(bits))
-        return plan(context, network, context.space.target(values, context.target))
+        return plan(context, context.network_of(values), context.space.target(values, context.target))
 
     def _measured(self, values: Values, planned: PlannedPoint) -> PointResult:
+        quality, score = self._quality(values, planned.design)
+        return replace(self.cost(planned), quality=quality, score=score)
+
+    def cost(self, planned: PlannedPoint) -> PointResult:
+        """The costs of a point, without its quality."""
         context, design = self.context, planned.design
         graph = hardware_graph(design)
         if design.target.io is IoType.STREAM:
@@ -99,10 +101,7 @@ class Workbench:
         answer = estimate(graph)
         counts = multiplications(planned.network)
         bits = {one.name: one.format.width for one in context.inputs}
-        quality, score = self._quality(values, design)
         return PointResult(
-            quality=quality,
-            score=score,
             ebops=sum(one.ebops for one in costs(planned.network, bits, counts)),
             resources=answer.after_synthesis,
             latency_ns=answer.latency_ns,
@@ -113,7 +112,8 @@ class Workbench:
 
     def _quality(self, values: Values, design: Design) -> tuple[float, float]:
         """Quality and score of the hardware's answers; strategy, reuse factor and io type change no bit of them."""
-        key = tuple(self.context.space.widths(values).values())
+        space = self.context.space
+        key = (*space.widths(values).values(), *space.pruned(values).items())
         if key not in self._qualities:
             if len(self._qualities) >= MOST_KEPT:
                 self._qualities.clear()

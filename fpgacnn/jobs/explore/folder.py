@@ -31,7 +31,7 @@ from fpgacnn.ir.fixed_point import Format, parse_format
 from fpgacnn.jobs.explore import damage
 from fpgacnn.jobs.explore.measures import PointResult
 from fpgacnn.jobs.explore.record import LevelResult, StudyPoint, StudySettings
-from fpgacnn.jobs.explore.space import IoAxis, SettingAxis, Values, WidthAxis
+from fpgacnn.jobs.explore.space import IoAxis, PruningAxis, SettingAxis, Values, WidthAxis
 from fpgacnn.system.atomic_dir import atomic_folder, refuse_foreign
 from fpgacnn.system.codec import Codec, DecodeError
 from fpgacnn.system.files.output import write_atomically
@@ -47,7 +47,7 @@ MAX_NUMBER = 1e100
 
 CODEC = Codec(
     max_float=MAX_NUMBER,
-    tags={**TAGS, WidthAxis: "widths", SettingAxis: "setting", IoAxis: "io"},
+    tags={**TAGS, WidthAxis: "widths", SettingAxis: "setting", IoAxis: "io", PruningAxis: "pruning"},
     texts={Format: parse_format},
 )
 

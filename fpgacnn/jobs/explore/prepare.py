@@ -26,7 +26,19 @@ from fpgacnn.jobs.explore.folder import DATA, MODEL
 from fpgacnn.jobs.explore.measures import DEFAULT_OBJECTIVES, Objective
 from fpgacnn.jobs.explore.record import StudySettings
 from fpgacnn.jobs.explore.sampler import GENERATIONS, chosen_sampler
-from fpgacnn.jobs.explore.space import DesignSpace, IoAxis, Searched, Values, WidthAxis, WidthRange, design_space
+from fpgacnn.jobs.explore.space import (
+    DEFAULT_SEARCHED,
+    PRUNING_STEP,
+    DesignSpace,
+    IoAxis,
+    PruningAxis,
+    Searched,
+    SettingAxis,
+    Values,
+    WidthAxis,
+    WidthRange,
+    design_space,
+)
 from fpgacnn.jobs.explore.storage import storage_name
 from fpgacnn.jobs.fit.search import FitLimits
 from fpgacnn.jobs.quantize import objective
@@ -36,6 +48,7 @@ from fpgacnn.jobs.quantize.run import refuse_quantizers
 from fpgacnn.jobs.quantize.training_data import TrainingData, read_training_data
 from fpgacnn.passes.quantization import SoftmaxChoice
 from fpgacnn.passes.quantization.quantize import leading_quantizer
+from fpgacnn.passes.widths.pruning import MOST_PERCENT
 from fpgacnn.passes.widths.trainable import trainable_points
 from fpgacnn.passes.widths.widths import Point, fold_normalizations, with_quantizers
 from fpgacnn.pipeline.calibration import judged
@@ -55,6 +68,9 @@ SCORED_EVENTS = 2000
 BASE_BITS = 6
 """The path's largest widths are two bits above these."""
 
+PRUNED_SHARES = (0.2, 0.4, 0.6, 0.8)
+"""Shares of the weights of all layers that are cut in the first points with zeros."""
+
 SHARED_REUSE = (4, 16, 64)
 """Reuse factors of the first points with the resource strategy."""
 
@@ -72,7 +88,7 @@ class ExploreRequest:
     objectives: tuple[Objective, ...] = DEFAULT_OBJECTIVES
     limits: FitLimits = field(default_factory=lambda: FitLimits(utilization=1.0))
     widths: WidthRange = field(default_factory=WidthRange)
-    searched: tuple[Searched, ...] = tuple(Searched)
+    searched: tuple[Searched, ...] = DEFAULT_SEARCHED
     io: tuple[IoType, ...] = (IoType.STREAM, IoType.PARALLEL)
     target: Target = field(default_factory=Target)
     softmax: SoftmaxChoice = SoftmaxChoice.LOGITS
@@ -121,7 +137,7 @@ def prepare(request: ExploreRequest) -> Preparation:
     scored = scored_events(material)
     context = TrialContext(
         network=folded,
-        quantizers=all_quantizers(folded, seen, dict.fromkeys(trainable_points(folded), _range(request.widths))),
+        quantizers=all_quantizers(folded, seen, _range(request.widths), _percents(request)),
         inputs=choices,
         codes=tuple(
             smallest(to_codes(values, choice, leading_quantizer(network, choice.name))[0].array)
@@ -138,11 +154,9 @@ def prepare(request: ExploreRequest) -> Preparation:
         fifo=request.fifo,
     )
     design, io, remarks = _buildable(context, request)
-    context = replace(
-        context,
-        space=design_space(folded, design, request.widths, io, request.searched),
-        target=replace(target, io=io[0]),
-    )
+    space = design_space(folded, design, request.widths, io, request.searched)
+    space, unpruned = _with_effect(space, _unpruned(space, design, request.objectives))
+    context = replace(context, space=space, target=replace(target, io=io[0]))
     if not context.space.axes or all(axis.low == axis.high for axis in context.space.axes):
         raise UsageError(what="there is nothing to search: every axis has one value")
     bits = {choice.name: choice.format.width for choice in choices}
@@ -155,7 +169,7 @@ def prepare(request: ExploreRequest) -> Preparation:
             task=task,
             context=context,
             points=tuple(starts(context.space, path)),
-            notes=(*notes, *remarks),
+            notes=(*notes, *remarks, *unpruned),
         ),
         context=context,
         material=material,
@@ -175,6 +189,40 @@ def scored_events(material: TrainingData) -> TaskEvents:
 
 def _range(widths: WidthRange) -> range:
     return range(widths.low, widths.high + 1)
+
+
+def _percents(request: ExploreRequest) -> range:
+    """The percent of zeros of kernels that can be asked for."""
+    return range(0, MOST_PERCENT + 1, PRUNING_STEP) if Searched.PRUNING in request.searched else range(1)
+
+
+def _unpruned(space: DesignSpace, design: Design, objectives: Sequence[Objective]) -> tuple[str, ...]:
+    """The layers whose zeros save nothing that a search compares: their products share multipliers in every point."""
+    if Objective.EBOPS in objectives:
+        return ()
+    searched = {axis.layer for axis in space.axes if isinstance(axis, SettingAxis)}
+    return tuple(
+        axis.layer
+        for axis in space.axes
+        if isinstance(axis, PruningAxis)
+        and axis.layer not in searched
+        and design.strategy(axis.layer) is Strategy.RESOURCE
+        and design.reuse(axis.layer) > 1
+    )
+
+
+def _with_effect(space: DesignSpace, unpruned: Sequence[str]) -> tuple[DesignSpace, tuple[str, ...]]:
+    """The space without pruning of these layers, and notes on them.
+
+    Raises UsageError if no other layer is left.
+    """
+    cuts = [axis for axis in space.axes if isinstance(axis, PruningAxis)]
+    why = "products that share multipliers (strategy resource) are computed whether weights are zero or not"
+    if cuts and len(unpruned) == len(cuts):
+        cure = "search settings too, or take the objective ebops"
+        raise UsageError(what=f"--search pruning saves nothing: {why}; {cure}")
+    kept = tuple(axis for axis in space.axes if not (isinstance(axis, PruningAxis) and axis.layer in unpruned))
+    return replace(space, axes=kept), tuple(f"weights of {layer} are not pruned: {why}" for layer in unpruned)
 
 
 def _logits(network: SourceModel, inputs: Sequence[FloatArray]) -> tuple[FloatArray, ...]:
@@ -214,7 +262,8 @@ def starts(space: DesignSpace, path: Sequence[Mapping[Point, int]]) -> Iterator[
     """The points that a search begins with, none twice: the largest widths first.
 
     Uniform widths, the path of `quantize --budget`, both with the other io type, and uniform widths with shared
-    multipliers. Of these, those that are computed and meet the limits are never better than the whole front.
+    multipliers or with pruned weights. Of these, those that are computed and meet the limits are never better than the
+    whole front.
     """
     widths = [axis for axis in space.axes if isinstance(axis, WidthAxis)]
     high, low = max((axis.high for axis in widths), default=1), min((axis.low for axis in widths), default=1)
@@ -227,6 +276,8 @@ def starts(space: DesignSpace, path: Sequence[Mapping[Point, int]]) -> Iterator[
     if io is not None:
         found += [{**one, io.name: io.high} for one in plain[: high - low + 1]]
     found += [space.with_reuse(Strategy.RESOURCE, reuse, middle) for reuse in SHARED_REUSE]
+    base = space.uniform(BASE_BITS)
+    found += [space.with_pruning(share, one) for one in (base, middle) for share in PRUNED_SHARES]
     yield from {tuple(one.items()): one for one in found}.values()
 
 

@@ -11,11 +11,13 @@ from functools import cached_property
 from fpgacnn.design import Target
 from fpgacnn.hardware.estimation import Available, Figure
 from fpgacnn.hardware.estimation.fifo_choice import FifoChoice
-from fpgacnn.jobs.explore.context import PointQuantizer
+from fpgacnn.ir.source import Quantizer
+from fpgacnn.jobs.explore.context import PointQuantizer, QuantizerChoice
 from fpgacnn.jobs.explore.measures import Objective, PointResult, compared, excess, figure, knee, pareto
-from fpgacnn.jobs.explore.space import DesignSpace
+from fpgacnn.jobs.explore.space import DesignSpace, Values
 from fpgacnn.jobs.fit.search import FitLimits
 from fpgacnn.passes.quantization import SoftmaxChoice
+from fpgacnn.passes.widths.widths import Point
 from fpgacnn.pipeline.inputs import InputChoice
 from fpgacnn.records.display import Displayed
 from fpgacnn.records.record import ModelRecord, plain
@@ -73,6 +75,10 @@ class StudySettings:
     def numbers(self, result: PointResult) -> tuple[float, ...]:
         """The objectives' numbers of a result."""
         return compared(result, self.objectives, self.available, sure=self.limits.sure)
+
+    def quantizers_of(self, values: Values) -> dict[Point, Quantizer]:
+        """The quantizers of a point."""
+        return QuantizerChoice(self.quantizers).of(self.space.widths(values), self.space.pruned(values))
 
     def excess(self, result: PointResult) -> dict[str, float]:
         """By how much a result misses each limit."""

@@ -1,4 +1,4 @@
-"""The space that `explore` searches: an axis of whole numbers for each width, for each layer's setting, and for io.
+"""The space that `explore` searches: an axis of whole numbers for each width, pruning, setting and io.
 
 A point is one number for each axis. Strategies and reuse factors are the parameters of `fit`, with its legal factors.
 """
@@ -15,11 +15,14 @@ from fpgacnn.design import Design, IoType, Strategy, Target
 from fpgacnn.errors import UsageError, printable
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.jobs.fit.design_space import Parameter, Setting, parameters
+from fpgacnn.passes.widths.pruning import MOST_PERCENT
 from fpgacnn.passes.widths.trainable import trainable_points
 from fpgacnn.passes.widths.widths import Part, Point
 
 FEWEST_BITS, MOST_BITS = 2, 16
 LONGEST_NAME = 80
+PRUNING_STEP = 10
+"""Percent of the weights of a kernel from one value of its axis to the next."""
 
 Values: TypeAlias = Mapping[str, int]
 """A point of the space: a number for each axis, by its name."""
@@ -31,6 +34,10 @@ class Searched(StrEnum):
     WIDTHS = "widths"
     SETTINGS = "settings"
     IO = "io"
+    PRUNING = "pruning"
+
+
+DEFAULT_SEARCHED = (Searched.WIDTHS, Searched.SETTINGS, Searched.IO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +64,7 @@ def parse_width_range(text: str) -> WidthRange:
 
 
 def parse_searched(text: str) -> tuple[Searched, ...]:
-    """`widths,settings,io`, or some of these.
+    """`widths,settings,io,pruning`, or some of these.
 
     Raises UsageError.
     """
@@ -123,7 +130,26 @@ class IoAxis:
         return len(self.choices) - 1
 
 
-SpaceAxis = WidthAxis | SettingAxis | IoAxis
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruningAxis:
+    """How many of the weights of a layer are cut: steps of so many percent."""
+
+    name: str
+    layer: str
+    step: int
+    high: int
+
+    @property
+    def low(self) -> int:
+        """Every weight stays."""
+        return 0
+
+    def percent(self, value: int) -> int:
+        """The share of weights that are cut, in percent."""
+        return value * self.step
+
+
+SpaceAxis = WidthAxis | SettingAxis | IoAxis | PruningAxis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +162,19 @@ class DesignSpace:
         """Bits of every kernel, bias and result of a point."""
         axes = [axis for axis in self.axes if isinstance(axis, WidthAxis)]
         return {point: values[axis.name] for axis in axes for point in axis.points}
+
+    def pruned(self, values: Values) -> dict[str, int]:
+        """The percent of the weights of each layer that are cut, of layers with such weights."""
+        axes = [axis for axis in self.axes if isinstance(axis, PruningAxis)]
+        return {axis.layer: axis.percent(values[axis.name]) for axis in axes if values[axis.name]}
+
+    def with_pruning(self, share: float, values: Values) -> dict[str, int]:
+        """The point with this share of the weights of all layers cut, as far as the axes allow."""
+        found = dict(values)
+        for axis in self.axes:
+            if isinstance(axis, PruningAxis):
+                found[axis.name] = min(round(100 * share / axis.step), axis.high)
+        return found
 
     def target(self, values: Values, base: Target) -> Target:
         """The target of a point; `base` gives part, clock and tool, and what is not searched."""
@@ -195,6 +234,8 @@ def label(axis: SpaceAxis, value: int, io: IoType) -> str:
             return f"{value} bits"
         case IoAxis():
             return axis.choices[value].value
+        case PruningAxis():
+            return f"{axis.percent(value)} %"
         case SettingAxis():
             setting = axis.setting(value, io)
             return f"{setting.strategy.value}, reuse {setting.reuse}"
@@ -207,13 +248,15 @@ def design_space(
     design: Design,
     widths: WidthRange,
     io: Sequence[IoType],
-    searched: Sequence[Searched] = tuple(Searched),
+    searched: Sequence[Searched] = DEFAULT_SEARCHED,
 ) -> DesignSpace:
     """The axes of a float network; `design` has some widths, and `io` are the types that can be built."""
     names = _Names()
     axes: list[SpaceAxis] = []
     bits = widths if Searched.WIDTHS in searched else WidthRange(low=widths.high, high=widths.high)
     axes += _width_axes(network, bits, names)
+    if Searched.PRUNING in searched:
+        axes += _pruning_axes(network, names)
     if Searched.SETTINGS in searched:
         axes += _setting_axes(design, io, names)
     if Searched.IO in searched and len(io) > 1:
@@ -230,6 +273,13 @@ def _width_axes(network: SourceModel, bits: WidthRange, names: _Names) -> Iterat
     biases = tuple(point for point in points if point.part is Part.BIAS)
     if biases:
         yield WidthAxis(name=names.new("biases"), points=biases, low=bits.low, high=bits.high)
+
+
+def _pruning_axes(network: SourceModel, names: _Names) -> Iterator[PruningAxis]:
+    for point in trainable_points(network):
+        if point.part is Part.KERNEL:
+            name = names.new(f"pruned weights of {point.layer}")
+            yield PruningAxis(name=name, layer=point.layer, step=PRUNING_STEP, high=MOST_PERCENT // PRUNING_STEP)
 
 
 def _setting_axes(design: Design, io: Sequence[IoType], names: _Names) -> Iterator[SettingAxis]:

@@ -27,7 +27,8 @@ class QuantizeRequest:
     """What to quantize, on which data, and how.
 
     `data`: a file, arrays in memory, or the name of a data set; `material`: its events, where they are read already.
-    `assigned`: the quantizers of a point of a study, in place of `widths`. `converts`: also write a project, in the
+    `assigned`: the quantizers of a point of a study, in place of `widths`; `pruned`: the percent of the weights of
+    layers that are zero from the start, and stay zero. `converts`: also write a project, in the
     folder `project`; `softmax`, `fold`, `fifo` and `input_type` are those of its conversion.
     """
 
@@ -42,6 +43,7 @@ class QuantizeRequest:
     budget: Budget | None = None
     material: TrainingData | None = None
     assigned: Mapping[Point, Quantizer] | None = None
+    pruned: Mapping[str, int] = field(default_factory=dict)
     converts: bool = False
     project: Path | None = None
     target: Target = field(default_factory=Target)

@@ -13,6 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from fpgacnn import frontends
 from fpgacnn.errors import AlreadyQuantizedError, UsageError, WriteError, naming
 from fpgacnn.frontends.files import HDF5_HEAD
@@ -27,6 +29,7 @@ from fpgacnn.jobs.quantize.layer_widths import layer_widths
 from fpgacnn.jobs.quantize.objective import Task
 from fpgacnn.jobs.quantize.record import QuantizeRecord, QuantizeRequest, StageQuality
 from fpgacnn.jobs.quantize.training_data import TrainingData, chosen_augmentation, read_training_data
+from fpgacnn.passes.widths.pruning import kept, pruned
 from fpgacnn.passes.widths.trainable import least_error, trainable_points
 from fpgacnn.passes.widths.widths import fold_normalizations, with_quantizers
 from fpgacnn.pipeline.assign_widths import WidthAssignment
@@ -43,7 +46,7 @@ from fpgacnn.system.npz import write_arrays
 from fpgacnn.system.progress import Progress, Stopwatch, silent
 from fpgacnn.training.data.augmentation import Augmentation, augment
 from fpgacnn.training.keras import make_reproducible, open_keras, save
-from fpgacnn.training.keras.loop import Checkpoint, DataPart, TrainingResult, Watch, fine_tune
+from fpgacnn.training.keras.loop import Checkpoint, DataPart, Float32, TrainingResult, Watch, fine_tune
 from fpgacnn.training.keras.qkeras_export import export_to_qkeras
 
 
@@ -143,7 +146,7 @@ def _quantized(start: _Start, request: QuantizeRequest) -> tuple[SourceModel, Bu
     """The network with uniform bits, or with the bits that meet the budget."""
     folded, widths = start.folded, request.widths
     if request.assigned is not None:
-        return with_quantizers(folded, request.assigned), None
+        return with_quantizers(pruned(folded, request.pruned), request.assigned), None
     integer = None if widths.integer is None else widths.integer - 1
     if request.budget is None:
         return with_quantizers(
@@ -217,6 +220,7 @@ def _trained(request: QuantizeRequest, start: _Start, quantized: SourceModel, wa
         _goals(start, material.train),
         _goals(start, material.validation),
         settings,
+        masks=_masks(start.folded, request.pruned),
         checkpoint=Checkpoint(file=_checkpoint_file(request.output), signature=_signature(request, start, quantized)),
         augment=None if start.augmentation is None else partial(_augmented, start.augmentation),
         watch=watch,
@@ -233,6 +237,14 @@ def _trained(request: QuantizeRequest, start: _Start, quantized: SourceModel, wa
         except OSError as error:
             raise WriteError(file=request.output, why=error.strerror or str(error)) from error
     return trained
+
+
+def _masks(network: SourceModel, percents: Mapping[str, int]) -> tuple[Float32, ...] | None:
+    """For each kernel, 1 for weights that are trained and 0 for those that stay zero; None if all are trained."""
+    if not percents:
+        return None
+    linear = [(layer.name, layer.operation) for layer in network.layers if isinstance(layer.operation, src.Linear)]
+    return tuple(kept(one.kernel.values, percents.get(name, 0) / 100).astype(np.float32) for name, one in linear)
 
 
 def _is_model(file: BinaryIO) -> bool:
@@ -265,6 +277,7 @@ def _signature(request: QuantizeRequest, start: _Start, quantized: SourceModel) 
         repr(layer.operation.function) for layer in quantized.layers if isinstance(layer.operation, src.Activate)
     ]
     about = [start.network.digest, start.material.digest(), asdict(request.settings), request.augment, widths, results]
+    about += [dict(request.pruned)] if request.pruned else []
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import version
+from typing import assert_never
 
 from fpgacnn.hardware.estimation import Figure
 from fpgacnn.jobs.explore.measures import Objective, figure
 from fpgacnn.jobs.explore.record import ExploreRecord, StudyPoint
+from fpgacnn.jobs.explore.space import IoAxis, PruningAxis, SettingAxis, SpaceAxis, WidthAxis
 from fpgacnn.reporting import charts
 from fpgacnn.reporting.formatting import duration, number, percent, plural
 from fpgacnn.reporting.page.page import Cell, Chapter, Column, Page, Section, Table, Tone, Verdict, cell, count
@@ -234,8 +236,8 @@ def _lines(record: ExploreRecord, chosen: StudyPoint | None) -> Section:
             name=axis.name,
             low=axis.low,
             high=axis.high,
-            low_label=_end(axis.low, axis.name),
-            high_label=_end(axis.high, axis.name),
+            low_label=_end(axis, axis.low),
+            high_label=_end(axis, axis.high),
         )
         for axis in settings.space.axes
     ]
@@ -263,7 +265,8 @@ def _lines(record: ExploreRecord, chosen: StudyPoint | None) -> Section:
     ]
     words = (
         "Each line is a point of the front. Widths are in bits. Settings are places in the list of strategies and reuse"
-        " factors: first latency, then resource, each from the smallest factor on. Io: 0 stream, 1 parallel."
+        " factors: first latency, then resource, each from the smallest factor on. Io: 0 stream, 1 parallel. Pruned"
+        " weights: the share of the weights of a layer that are zero."
     )
     return Section(
         key="choices",
@@ -274,8 +277,16 @@ def _lines(record: ExploreRecord, chosen: StudyPoint | None) -> Section:
     )
 
 
-def _end(value: int, name: str) -> str:
-    return f"{value} bits" if name.startswith(("weights", "result", "biases")) else str(value)
+def _end(axis: SpaceAxis, value: int) -> str:
+    match axis:
+        case WidthAxis():
+            return f"{value} bits"
+        case PruningAxis():
+            return f"{axis.percent(value)} %"
+        case SettingAxis() | IoAxis():
+            return str(value)
+        case _:
+            assert_never(axis)
 
 
 def _importance(record: ExploreRecord, importances: Importances) -> Section:

@@ -22,7 +22,8 @@ from fpgacnn.errors import DivergedError, FpgacnnError, UsageError
 from fpgacnn.system.npz import read_arrays, write_arrays
 from fpgacnn.training.data import FloatArray, uniforms
 from fpgacnn.training.keras import Keras
-from fpgacnn.training.keras.pruning import masks, sparsity_at
+from fpgacnn.training.keras.pruning import masks as magnitude_masks
+from fpgacnn.training.keras.pruning import sparsity_at
 from fpgacnn.training.keras.qkeras_export import QKerasExport
 
 Float32: TypeAlias = NDArray[np.float32]
@@ -146,13 +147,14 @@ def fine_tune(
     settings: TrainingSettings,
     *,
     checkpoint: Checkpoint,
+    masks: Sequence[Float32] | None = None,
     augment: Augment | None = None,
     watch: Watch | None = None,
 ) -> TrainingResult:
     """Train the exported model in place; at the end it has the weights with the lowest validation loss.
 
-    These may be the weights before training. With a sparsity, only epochs that reach it count. Raises DivergedError,
-    WriteError.
+    These may be the weights before training. With a sparsity, only epochs that reach it count. `masks` have a 0 for
+    each weight of a kernel that stays zero, in the order of the exported kernels. Raises DivergedError, WriteError.
     """
     optimizer = modules.keras.optimizers.Adam(settings.learning_rate)
     variables, trainable = exported.trained.weights, exported.trained.trainable_variables
@@ -174,7 +176,7 @@ def fine_tune(
         if _is_over(state, settings):
             break
         wanted = sparsity_at(number, settings.epochs, settings.sparsity)
-        kept = masks([kernel.numpy() for kernel in exported.kernels], wanted)
+        kept = _kept(exported, wanted, masks)
         train_loss = _epoch(step, train, settings, number, kept, augment)
         epoch = Epoch(
             number=number,
@@ -192,6 +194,14 @@ def fine_tune(
     for variable, array in zip(variables, state.best_weights, strict=True):
         variable.assign(array)
     return TrainingResult(best=state.best, epochs=tuple(state.epochs), continued_from=continued)
+
+
+def _kept(exported: QKerasExport, sparsity: float, fixed: Sequence[Float32] | None) -> list[Float32]:
+    """For each kernel, 1 for each weight that stays in an epoch and 0 for each that is cut, now or from the start."""
+    found = magnitude_masks([kernel.numpy() for kernel in exported.kernels], sparsity)
+    if fixed is None:
+        return found
+    return [mask * one.reshape(mask.shape) for mask, one in zip(found, fixed, strict=True)]
 
 
 def _is_over(state: _State, settings: TrainingSettings) -> bool:

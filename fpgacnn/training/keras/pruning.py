@@ -8,6 +8,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fpgacnn.passes.widths.pruning import kept
+
 Float32: TypeAlias = NDArray[np.float32]
 RAMP = 0.5
 """Fraction of the epochs in which the sparsity rises; in the rest the network recovers."""
@@ -21,10 +23,4 @@ def sparsity_at(epoch: int, epochs: int, final: float) -> float:
 
 def masks(kernels: Sequence[Float32], sparsity: float) -> list[Float32]:
     """For each kernel, 1 for each weight that stays and 0 for each that is cut; of equal weights the first are cut."""
-    return [_mask(kernel, sparsity) for kernel in kernels]
-
-
-def _mask(kernel: Float32, sparsity: float) -> Float32:
-    mask = np.ones(kernel.size, np.float32)
-    mask[np.argsort(np.abs(kernel).reshape(-1), kind="stable")[: round(sparsity * kernel.size)]] = 0
-    return mask.reshape(kernel.shape)
+    return [kept(kernel, sparsity).astype(np.float32) for kernel in kernels]

@@ -60,7 +60,8 @@ def explore(
         str,
         typer.Option(
             "--search",
-            help="What is searched: widths, settings (strategy and reuse factor of each layer), io.",
+            help="What is searched: widths, settings (strategy and reuse factor of each layer), io, pruning (weights of"
+            " each layer that become zero).",
             metavar="WHAT",
             rich_help_panel=SEARCH,
         ),
@@ -177,7 +178,7 @@ def explore(
     quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
     verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
 ) -> int:
-    """Search bit widths, strategies, reuse factors and io type of a float network for a Pareto front.
+    """Search bit widths, strategies, reuse factors, io type and pruning of a float network for a Pareto front.
 
     Every point is computed bit for bit on the validation events, and its hardware is estimated. If the command is
     killed, the same command continues the search and gives the same points.

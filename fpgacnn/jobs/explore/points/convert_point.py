@@ -13,7 +13,6 @@ from fpgacnn.jobs.explore.folder import DATA, StudyFolder
 from fpgacnn.jobs.explore.prepare import events_of
 from fpgacnn.jobs.explore.record import ExploreRecord, Level, LevelResult, StudyPoint, StudySettings
 from fpgacnn.jobs.explore.run import read_study
-from fpgacnn.passes.widths.widths import Point
 from fpgacnn.pipeline.request import AssignedWidths, Request
 from fpgacnn.pipeline.stages import convert
 from fpgacnn.records.record import RunRecord
@@ -76,11 +75,10 @@ def convert_front(record: ExploreRecord, most: int, progress: Progress = silent)
 def point_request(folder: Path, settings: StudySettings, one: StudyPoint, request: Request) -> Request:
     """The request that converts a point."""
     model, weights = model_of(folder, settings)
-    bits, target = settings.space.widths(one.values), settings.space.target(one.values, settings.target)
+    target = settings.space.target(one.values, settings.target)
     if request.board is not None and (request.board.part, request.board.clock_ns) != (target.part, target.clock_ns):
         what = f"the study is for {target.part} at {target.clock_ns:g} ns, which is not the board {request.board.name}"
         raise UsageError(what=what)
-    by_key = {(each.layer, each.part, each.bits): each.quantizer for each in settings.quantizers}
     return replace(
         request,
         model=model,
@@ -93,10 +91,8 @@ def point_request(folder: Path, settings: StudySettings, one: StudyPoint, reques
         fold=settings.fold,
         fifo=settings.fifo if target.io is IoType.STREAM else None,
         assigned=AssignedWidths(
-            quantizers={
-                Point(layer=point.layer, part=point.part): by_key[point.layer, point.part, width]
-                for point, width in bits.items()
-            },
+            quantizers=settings.quantizers_of(one.values),
+            pruned=settings.space.pruned(one.values),
             inputs=settings.inputs,
             origin=f"point {one.number} of {folder}",
         ),

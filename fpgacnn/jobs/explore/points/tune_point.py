@@ -1,4 +1,4 @@
-"""Train a point of a study with its quantizers, by the machinery of `quantize`."""
+"""Train a point of a study with its quantizers and its zeros, by the machinery of `quantize`."""
 
 from __future__ import annotations
 
@@ -57,7 +57,6 @@ def point_request(folder: Path, number: int, request: QuantizeRequest) -> Quanti
     arrays = read_arrays(folder / DATA)
     parts = {name: events_of(arrays, name) for name in PARTS}
     known = CATALOG.get(settings.data)
-    by_key = {(each.layer, each.part, each.bits): each.quantizer for each in settings.quantizers}
     target = settings.space.target(one.values, settings.target)
     return replace(
         request,
@@ -65,9 +64,8 @@ def point_request(folder: Path, number: int, request: QuantizeRequest) -> Quanti
         weights=weights,
         data=settings.data,
         material=TrainingData(**parts, origin=settings.data, augmentation=known.augmentation if known else None),
-        assigned={
-            point: by_key[point.layer, point.part, bits] for point, bits in settings.space.widths(one.values).items()
-        },
+        assigned=settings.quantizers_of(one.values),
+        pruned=settings.space.pruned(one.values),
         target=target,
         open_io=False,
         softmax=settings.softmax,
