@@ -211,7 +211,7 @@ def test_a_threshold_that_no_double_holds_is_a_table_with_a_bound_that_says_so()
     function = src.QuantizedTanh(bits=4, real=True)
     assert build(StepFunction(function=q.Function(function=function)), whole(form), form, 1) is None
     _, planned = legalize(network("fixed<62,2>", q.Function(function=function)))
-    assert "thresholds serve for at most 1023 steps, at inputs of at most 53 bits" in planned.layers["n1"].loss
+    assert "thresholds serve for at most 1023 steps, each of at most 53 bits" in planned.layers["n1"].loss
 
 
 @given(function=QUANTIZERS, center=st.integers(-3000, 3000), error=st.floats(1e-4, 0.3), seed=st.integers(0, 1000))

@@ -16,8 +16,8 @@ from tests.support.files import entry, sequential_file
 EVENTS, CLASSES = 160, 3
 
 
-def small_model(folder: Path) -> Path:
-    """A convolution, a pooling layer and a dense layer."""
+def small_model(folder: Path, *, softmax: bool = False) -> Path:
+    """A convolution, a pooling layer and a dense layer, with or without a softmax behind it."""
     random = np.random.default_rng(4)
 
     def weights(*shape: int) -> dict[str, np.ndarray]:
@@ -31,8 +31,9 @@ def small_model(folder: Path) -> Path:
         entry("MaxPooling2D", "pool", pool_size=[2, 2]),
         entry("Flatten", "flatten"),
         entry("Dense", "last", units=CLASSES, weights=weights(16, CLASSES)),
+        *([entry("Activation", "shares", activation="softmax")] if softmax else []),
     )
-    return sequential_file(folder / "small.h5", *layers, shape=(6, 6, 1))
+    return sequential_file(folder / ("softmax.h5" if softmax else "small.h5"), *layers, shape=(6, 6, 1))
 
 
 def small_events(folder: Path, *, labels: bool = True) -> Path:

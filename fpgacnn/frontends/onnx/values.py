@@ -38,7 +38,7 @@ class Constant:
 
     @property
     def plain(self) -> Numbers:
-        """The numbers behind the quantizer, float64 in the shape of `values`, which they are without a quantizer."""
+        """The numbers behind the quantizer, float64 in the shape of `values`; without one, `values` themselves."""
         if self.grid is None:
             return self.values
         weight = to_weight(self)

@@ -41,12 +41,6 @@ SCHEMA = 1
 DMA_ADDRESS = {BoardKind.ZYNQ7000: 0x40400000, BoardKind.ZYNQMP: 0xA0000000}
 """In the windows of M_AXI_GP0 (UG585) and M_AXI_HPM0_FPD (UG1085)."""
 
-_IP_OF = {
-    False: {"ip_library": "hls", "ip_folder": "build/fpgacnn_prj/solution1/impl/ip"},
-    True: {"ip_library": "rtl", "ip_folder": "build/ip"},
-}
-"""Where the IP of wrapper and network is; whether the project is RTL decides."""
-
 NOT_RUN = "No Vivado, no Vitis and no board has run these files where they were written."
 PYTHON = ("fpgacnn_board.py", "fpgacnn_transport.py", "fpgacnn_run.py")
 
@@ -215,6 +209,7 @@ def _resource(*parts: str) -> bytes:
 
 
 def _settings(board: Board, backend: BackendName) -> str:
+    rtl = backend is BackendName.RTL
     values: dict[str, object] = {
         "board": board.name,
         "kind": board.kind.value,
@@ -229,7 +224,8 @@ def _settings(board: Board, backend: BackendName) -> str:
         "baud": board.baud,
         "dma_address": f"{DMA_ADDRESS.get(board.kind, 0):#010x}",
         "ip_top": STREAM_TOP,
-        **_IP_OF[backend is BackendName.RTL],
+        "ip_library": "rtl" if rtl else "hls",
+        "ip_folder": "build/ip" if rtl else "build/fpgacnn_prj/solution1/impl/ip",
     }
     lines = "".join(f"set {name} {{{value}}}\n" for name, value in values.items())
     return f"# {board.title}. {board.source}.\n{lines}"

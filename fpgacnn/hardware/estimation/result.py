@@ -203,7 +203,7 @@ class Estimate:
 
     @property
     def verdict(self) -> PartVerdict:
-        """Whether the part has enough; a design that stops is none, whatever the part."""
+        """Whether the part has enough. A design that stops is `STOPS` for every part, known or not."""
         if self.stops:
             return PartVerdict.STOPS
         if self.available is None:

@@ -35,10 +35,10 @@ WAITS_IN_2D, WAITS_IN_1D = "2022.2", "2023.1"
 READ_WEIGHTS = 1
 """Cycles in which the first weights are read from memory."""
 
-SHIFT_LINE, SHIFT_VITIS, SHIFT_INLINED, SHIFT_RELAXED, SHIFT_SLOW, SHIFT_SLOWEST = 3, 4, 6, 2, 4, 5
 CALLS, CALLS_VITIS = 2, 1
 """Cycles in which functions for the shift and for the product of a pixel are called and return."""
 
+SHIFT_LINE, SHIFT_VITIS, SHIFT_INLINED, SHIFT_RELAXED, SHIFT_SLOW, SHIFT_SLOWEST = 3, 4, 6, 2, 4, 5
 RELAXED_SHIFT_NS = 8.0
 """Cycles of a shift (see `shift_cycles`), and the cycle time from which two of them are enough."""
 

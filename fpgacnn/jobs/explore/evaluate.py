@@ -24,6 +24,7 @@ from fpgacnn.errors import (
 from fpgacnn.hardware.estimation import estimate
 from fpgacnn.hardware.estimation.fifo_choice import chosen_depths
 from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
+from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import Codes
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.jobs.explore.context import TrialContext
@@ -136,7 +137,8 @@ class Workbench:
         quality = objective.quality(
             task, [one[first] for one in answers], events.take(first), [one[first] for one in context.wanted]
         )
-        return quality, score(task, answers, events, context.wanted)
+        probabilities = isinstance(design.model.layer(design.model.outputs[0]).operation, hw.Softmax)
+        return quality, score(task, answers, events, context.wanted, probabilities=probabilities)
 
     def _is_heavy(self) -> bool:
         if self._heavy is None:

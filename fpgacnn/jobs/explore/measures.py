@@ -179,10 +179,18 @@ def _number(one: Figure, *, sure: bool) -> float:
     return one.high if sure else one.value
 
 
-def score(task: Task, answers: Sequence[FloatArray], events: TaskEvents, float_answers: Sequence[FloatArray]) -> float:
+def score(
+    task: Task,
+    answers: Sequence[FloatArray],
+    events: TaskEvents,
+    float_answers: Sequence[FloatArray],
+    *,
+    probabilities: bool = False,
+) -> float:
     """What points are compared by as their quality, on all events of a study, not only those of validation.
 
-    With classes it is the mean of the accuracy and of the probability (softmax of the answers) of the right class.
+    With classes it is the mean of the accuracy and of the probability of the right class: the softmax of the answers,
+    or the answers themselves where they are `probabilities`.
     Of thousands of points, the best accuracy on few events is too good by chance; the probability also counts how near
     the answers are to a change. Else it is the quality, which is as smooth.
     """
@@ -190,13 +198,17 @@ def score(task: Task, answers: Sequence[FloatArray], events: TaskEvents, float_a
     match task:
         case Labelled(classes=classes) if classes > 1:
             assert events.labels is not None
-            wide = np.exp(answers[0] - answers[0].max(axis=1, keepdims=True))
-            right = wide[np.arange(len(wide)), events.labels] / wide.sum(axis=1)
-            return (good + float(right.mean())) / 2
+            shares = answers[0] if probabilities else _softmax(answers[0])
+            return (good + float(shares[np.arange(len(shares)), events.labels].mean())) / 2
         case Labelled() | Distillation():
             return good
         case _:
             assert_never(task)
+
+
+def _softmax(logits: FloatArray) -> FloatArray:
+    wide = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return wide / wide.sum(axis=1, keepdims=True)
 
 
 def pareto(values: Sequence[Sequence[float]], objectives: Sequence[Objective]) -> list[int]:

@@ -144,7 +144,7 @@ def prepare(request: ExploreRequest) -> Preparation:
             for values, choice in zip(scored.inputs, choices, strict=True)
         ),
         labels=scored.labels,
-        wanted=() if isinstance(task, Labelled) else _logits(folded, scored.inputs),
+        wanted=() if isinstance(task, Labelled) else _float_answers(folded, scored.inputs, request.softmax),
         validation=len(material.validation),
         classes=task.classes if isinstance(task, Labelled) else None,
         space=DesignSpace(axes=()),
@@ -225,9 +225,24 @@ def _with_effect(space: DesignSpace, unpruned: Sequence[str]) -> tuple[DesignSpa
     return replace(space, axes=kept), tuple(f"weights of {layer} are not pruned: {why}" for layer in unpruned)
 
 
-def _logits(network: SourceModel, inputs: Sequence[FloatArray]) -> tuple[FloatArray, ...]:
-    """The float answers that the hardware's are compared with: a final softmax is left out, as in the hardware."""
-    names, chunk = judged(network), objective.at_once(network)
+def _float_answers(
+    network: SourceModel, inputs: Sequence[FloatArray], softmax: SoftmaxChoice
+) -> tuple[FloatArray, ...]:
+    """The float answers to what the hardware has at its outputs: logits, probabilities, or one-hot rows."""
+    if softmax is SoftmaxChoice.KEEP:
+        return _answers(network, inputs, network.outputs)
+    names = judged(network)
+    logits = _answers(network, inputs, names)
+    if softmax is SoftmaxChoice.LOGITS:
+        return logits
+    return tuple(
+        answer if name == output else np.eye(answer.shape[-1])[answer.argmax(axis=-1)]
+        for answer, name, output in zip(logits, names, network.outputs, strict=True)
+    )
+
+
+def _answers(network: SourceModel, inputs: Sequence[FloatArray], names: Sequence[str]) -> tuple[FloatArray, ...]:
+    chunk = objective.at_once(network)
     found = [
         evaluate(network, [one[start : start + chunk] for one in inputs], quantized=False, keep={*names})
         for start in range(0, len(inputs[0]), chunk)

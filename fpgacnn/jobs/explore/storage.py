@@ -211,7 +211,7 @@ def _backend(folder: Path, name: str, url: str) -> Any:
         for part in ("", "-journal", "-wal", "-shm"):  # SQLite would wait for a pipe, and write through a link
             with suppress(FileNotFoundError):
                 open_regular(f"{file}{part}", limit=ANY_SIZE, links=False).close()
-        return optuna.storages.RDBStorage(f"sqlite:///{file}")
+        return optuna.storages.RDBStorage(file.as_uri().replace("file://", "sqlite:///", 1))  # with its name escaped
     if _URL.match(name):
         return optuna.storages.RDBStorage(url)
     from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock

@@ -195,7 +195,7 @@ def _line_beyond_index(function: object, given: Interval) -> float | None:
 
 def _description(curve: _Curve, index: Format) -> str:
     """The function and the size of its table. A step function has a table only if thresholds do not serve."""
-    few = f" (thresholds serve for at most {MAX_PLACES - 1} steps, at inputs of at most {MAX_CODE_BITS} bits)"
+    few = f" (thresholds serve for at most {MAX_PLACES - 1} steps, each of at most {MAX_CODE_BITS} bits)"
     steps = "" if curve.is_smooth or index.width < INDEX_BITS else few
     return f"{curve.text}, {1 << index.width} entries{steps}"
 

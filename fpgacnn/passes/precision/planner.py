@@ -23,6 +23,9 @@ from fpgacnn.passes.precision.nodes import Node
 from fpgacnn.passes.precision.plan import Decision, LayerPrecision
 from fpgacnn.passes.precision.softmax import RESULT, softmax_tables
 
+FLOAT_WEIGHTS = "weights of a float layer"
+"""What rounds where a layer's weights have no quantizer, as the plan says it."""
+
 
 @dataclass(slots=True)
 class Planner:
@@ -211,7 +214,7 @@ def _linear(layer: Node, operation: q.Linear, given: Bound, shape: Shape) -> tup
     if operation.errors is not None:
         what = f"bias rounded to {layer_sums.bias.format}"
         if np.any(operation.errors.kernel):
-            what = f"weights of a float layer rounded to {layer_sums.kernel.format}"
+            what = f"{FLOAT_WEIGHTS} rounded to {layer_sums.kernel.format}"
         loss = f"{what}: results at most {found.error:.2g} off"
     kept = _kept(layer, found, "the accumulator, every bit kept", loss=loss)
     rounds = kept.rounds_in_float32 or operation.rounds_in_float32

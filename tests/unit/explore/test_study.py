@@ -41,7 +41,7 @@ from fpgacnn.jobs.explore.record import ExploreRecord, StudyProgress, best_numbe
 from fpgacnn.jobs.explore.run import Amount, Where, _Search, explore, read_study
 from fpgacnn.jobs.explore.sampler import chosen_sampler, open_optuna, seed_of
 from fpgacnn.jobs.explore.space import Values, WidthRange
-from fpgacnn.jobs.explore.storage import JOURNAL, mended, opened, storage_name, tables_of
+from fpgacnn.jobs.explore.storage import DATABASE, JOURNAL, mended, opened, storage_name, tables_of
 from fpgacnn.jobs.fit.search import FitLimits
 from fpgacnn.jobs.quantize.record import QuantizeRequest
 from fpgacnn.passes.quantization import SoftmaxChoice
@@ -52,7 +52,7 @@ from fpgacnn.pipeline.stages import Compilation, run_passes
 from fpgacnn.sim.source_reference import evaluate
 from tests.support.files import entry, quantized_bits, sequential_file, values
 from tests.support.optional import needs_optuna
-from tests.support.studies import small_request, small_study
+from tests.support.studies import small_events, small_model, small_request, small_study
 
 pytestmark = needs_optuna
 
@@ -116,6 +116,31 @@ def test_the_score_is_measured_on_validation_and_training_events(prepared: Prepa
     found = Workbench(context=context).measure(point)
     assert found.score == pytest.approx(float(wanted), abs=1e-12)
     assert found.compared_quality == found.score != found.quality
+
+
+@pytest.mark.parametrize("labels", [False, True])
+def test_a_point_is_as_good_with_its_softmax_as_without_it(tmp_path: Path, *, labels: bool) -> None:
+    """Probabilities are compared with probabilities, and no softmax is applied twice."""
+    found = {}
+    for softmax in SoftmaxChoice:
+        options = {"model": small_model(tmp_path, softmax=True), "softmax": softmax}
+        made = prepare(replace(small_request(tmp_path), data=str(small_events(tmp_path, labels=labels)), **options))
+        widest = max(made.settings.starts, key=lambda point: sum(made.context.space.widths(point).values()))
+        found[softmax] = Workbench(context=made.context).measure(widest)
+    logits, kept, argmax = (found[one] for one in (SoftmaxChoice.LOGITS, SoftmaxChoice.KEEP, SoftmaxChoice.ARGMAX))
+    assert kept.score == pytest.approx(logits.score, abs=0.05)
+    assert kept.quality == pytest.approx(logits.quality, abs=0.05)
+    assert argmax.score > 0.8
+    assert not labels or argmax.score == pytest.approx(argmax.quality, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["run?2", "a%20b", "a{b}", "a#b", "ü&=@: b"])
+def test_a_study_keeps_its_database_in_its_own_folder(tmp_path: Path, study: ExploreRecord, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    with opened(folder, replace(study.settings, storage="sqlite"), None, "identity"):
+        assert [one.name for one in tmp_path.iterdir()] == [name]
+        assert (folder / DATABASE).is_file()
 
 
 def test_many_validation_events_are_not_completed(prepared: Preparation) -> None:

@@ -253,7 +253,7 @@ def _upsample(p: Mapping[str, int], *, data: bool) -> Amounts:
 def _window(p: Mapping[str, int], *, data: bool) -> Amounts:
     """Cells, lines between rows, counters, and, with padding, a register of the window.
 
-    It is reset to zeros where cells lie in the padding, which takes no table.
+    Where cells lie in the padding it is set or reset to their constant, which takes no table.
     """
     del data
     word, cells = p["C"] * p["EW"], p["KH"] * p["KW"]

@@ -31,7 +31,7 @@ from fpgacnn.passes.precision.bounds import Bound
 from fpgacnn.passes.precision.narrowing.product_costs import ProductLayers, Products, is_cheaper, matrix
 from fpgacnn.passes.precision.narrowing.short_scales import SIGNIFICANT_BITS, Shortening, fewest_digits
 from fpgacnn.passes.precision.nodes import Node, PlannedAffine, node
-from fpgacnn.passes.precision.planner import Planner
+from fpgacnn.passes.precision.planner import FLOAT_WEIGHTS, Planner
 
 NumberT = TypeVar("NumberT", np.float64, np.int64)
 
@@ -274,6 +274,6 @@ def _explain(found: PlannedNodes, scale: q.Layer, apart: PlannedNodes) -> None:
     found.planner.decided[name] = replace(
         plan,
         accumulator=replace(plan.accumulator, reason=reason),
-        loss=plan.loss.replace("weights of a float layer", f"weights with the scale of {scale.source} in them", 1),
+        loss=plan.loss.replace(FLOAT_WEIGHTS, f"weights with the scale of {scale.source} in them", 1),
         rounds_in_float32=any(one.rounds_in_float32 for one in parts),
     )

@@ -1,6 +1,7 @@
 """What products by constants cost, to choose between two ways to build them: with a scale in the weights, or before.
 
-The rules are those of the estimate (`hardware.estimation.multiply`), for the smallest slices of DSP blocks.
+The rules are near those of the estimate (`hardware.estimation.multiply`), for the smallest slices of DSP blocks. Here
+products are also shared that differ by a sign or a shift, and signs cost nothing.
 """
 
 from __future__ import annotations
