@@ -7,6 +7,7 @@ Usage: python benchmarks/growth.py [--quick] [--only fit-layers,convert-layers,.
 | `fit-layers` | `fit` | dense layers of 16 units |
 | `convert-layers` | `convert --no-csim` | dense layers of 8 units |
 | `convert-parameters` | `convert --no-csim` | parameters of four dense layers |
+| `convert-folded` | `convert --no-csim` | parameters of four dense layers, each with a normalization before it |
 | `convert-pixels` | `convert --no-csim`, streamed, one event | pixels of three convolutions |
 | `trace-events` | `simulate --trace` | events of four dense layers |
 
@@ -80,6 +81,17 @@ def dense(layers: int, units: int) -> list[Entry]:
     return found
 
 
+def normalized(layers: int, units: int) -> list[Entry]:
+    """As `dense`, each with a batch normalization before it, whose scale may go into the weights."""
+    random, found = np.random.default_rng(4), []
+    for number, (layer, relu) in enumerate(zip(*[iter(dense(layers, units))] * 2, strict=True)):
+        numbers = {"gamma": random.uniform(0.5, 2, units), "moving_variance": random.uniform(0.5, 2, units)}
+        numbers |= {"beta": random.normal(size=units), "moving_mean": random.normal(size=units)}
+        weights = {name: one.astype(np.float32) for name, one in numbers.items()}
+        found += [entry("BatchNormalization", f"norm{number}", weights=weights, epsilon=1e-3, axis=-1), layer, relu]
+    return found
+
+
 def convolutions(layers: int, channels: int) -> list[Entry]:
     """Padded 3x3 convolutions, each with a quantized ReLU."""
     random, found = np.random.default_rng(3), []
@@ -117,6 +129,13 @@ def convert_parameters(folder: Path, size: int) -> list[str]:
     return ["convert", str(model), *CONVERT, "-o", str(folder / "out")]
 
 
+def convert_folded(folder: Path, size: int) -> list[str]:
+    """Convert a network of about so many parameters with normalizations that go into the layers behind."""
+    units = round((size / 4) ** 0.5)
+    model = sequential_file(folder / "m.h5", *normalized(4, units), shape=(units,))
+    return ["convert", str(model), *CONVERT, "-o", str(folder / "out")]
+
+
 def convert_pixels(folder: Path, size: int) -> list[str]:
     """Convert a network for images of so many pixels, with one event."""
     side = round(size**0.5)
@@ -151,6 +170,13 @@ SERIES = (
         sizes=(1_000_000, 2_500_000, 5_000_000, 10_000_000),
         quick=(10_000, 40_000),
         case=convert_parameters,
+        targets={10_000_000: (60.0, 2048)},
+    ),
+    Series(
+        name="convert-folded",
+        sizes=(1_000_000, 2_500_000, 5_000_000, 10_000_000),
+        quick=(10_000, 40_000),
+        case=convert_folded,
         targets={10_000_000: (60.0, 2048)},
     ),
     Series(name="convert-pixels", sizes=(1024, 4096, 16384, 65536), quick=(64, 256), case=convert_pixels, targets={}),

@@ -285,13 +285,31 @@ def trailing_zeros(codes: CodeArray) -> int:
     return (bits & -bits).bit_length() - 1 if bits else 0
 
 
+def odd_parts(codes: CodeArray) -> CodeArray:
+    """The sizes of codes without the zeros at their end."""
+    sizes = np.abs(codes)
+    lowest = sizes & -sizes  # a power of two, which float32 has exactly
+    return sizes >> np.maximum(np.frexp(lowest.astype(np.float32))[1] - 1, 0)
+
+
 def signed_digits(magnitudes: CodeArray) -> CodeArray:
     """Nonzero digits of the canonical signed-digit form of numbers below 2^61: the bits in which m and 3m differ."""
-    found, left = np.zeros(magnitudes.shape, np.int64), magnitudes ^ (3 * magnitudes)
-    while left.any():
-        found += left & 1
-        left >>= 1
-    return found
+    return _ones((magnitudes ^ (3 * magnitudes)).view(np.uint64)).view(np.int64)
+
+
+def _ones(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Number of ones in each word: of pairs of bits in their place, of four, of eight, of all.
+
+    `numpy.bitwise_count` does the same, from NumPy 2 on.
+    """
+    pairs = bits - ((bits >> _ONE) & _PAIRS)
+    fours = (pairs & _FOURS) + ((pairs >> _TWO) & _FOURS)
+    eights = (fours + (fours >> _FOUR)) & _EIGHTS
+    return (eights * _EVERY_BYTE) >> _LAST_BYTE
+
+
+_ONE, _TWO, _FOUR, _LAST_BYTE = (np.uint64(places) for places in (1, 2, 4, 56))
+_PAIRS, _FOURS, _EIGHTS, _EVERY_BYTE = (np.uint64(byte * 0x0101010101010101) for byte in (0x55, 0x33, 0x0F, 0x01))
 
 
 def exact_codes(values: NDArray[np.float64], max_fraction: int = 48) -> Codes | None:

@@ -20,7 +20,7 @@ from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import MAX_WIDTH, CodeArray, Codes
 from fpgacnn.ir.interval import Interval
 from fpgacnn.ir.shapes import covered_cells
-from fpgacnn.ir.source import MergeKind, Shape
+from fpgacnn.ir.source import FloatArray, MergeKind, Shape
 
 
 def refuse_overflow(bits: int, layer: str) -> None:
@@ -61,6 +61,35 @@ def products(low: CodeArray, high: CodeArray, matrix: CodeArray) -> tuple[CodeAr
     """Smallest and largest product (terms, outputs) of each weight with its input (`as_matrix`)."""
     ends = matrix * low, matrix * high
     return np.minimum(*ends), np.maximum(*ends)
+
+
+def sums(low: CodeArray, high: CodeArray, matrix: CodeArray) -> tuple[CodeArray, CodeArray]:
+    """Smallest and largest sum (outputs,) over the terms of `products`."""
+    smallest, largest = (np.zeros(matrix.shape[1], np.int64) for _ in range(2))
+    least, most = (np.broadcast_to(end, (len(matrix), end.shape[-1])) for end in (low, high))
+    for rows in row_pieces(matrix):
+        below, above = products(least[rows], most[rows], matrix[rows])
+        smallest += below.sum(axis=0)
+        largest += above.sum(axis=0)
+    return smallest, largest
+
+
+def sizes(largest: FloatArray, matrix: CodeArray) -> FloatArray:
+    """The sum (outputs,) of the sizes of products with inputs of at most such a size, of any number of bits."""
+    found, inputs = np.zeros(matrix.shape[1]), np.broadcast_to(largest, (len(matrix), largest.shape[-1]))
+    for rows in row_pieces(matrix):
+        found += (inputs[rows] * np.abs(matrix[rows]).astype(np.float64)).sum(axis=0)
+    return found
+
+
+def row_pieces(matrix: CodeArray) -> list[slice]:
+    """Rows that are computed together: so many numbers stay in the nearest caches from step to step."""
+    count = max(PIECE_NUMBERS // max(matrix.shape[1], 1), 1)
+    return [slice(start, start + count) for start in range(0, len(matrix), count)]
+
+
+PIECE_NUMBERS = 1 << 14
+"""Numbers of a piece: 128 KiB."""
 
 
 # --- elementwise operations ----------------------------------------------------------------------------------------

@@ -75,26 +75,25 @@ def linear(layer: Node, operation: q.Linear, given: Bound, input_shape: Shape) -
     Raises WidthLimitError.
     """
     low, high, matrix = ranges.as_matrix(operation.sums, given.interval, input_shape)
-    sizes, largest = np.abs(matrix).astype(np.float64), np.maximum(np.abs(low), np.abs(high)).astype(np.float64)
+    largest = np.maximum(np.abs(low), np.abs(high)).astype(np.float64)
     fraction = given.interval.fraction + operation.sums.kernel.format.fraction
     common = max(fraction, operation.sums.bias.format.fraction)
     shift, lift = common - fraction, common - operation.sums.bias.format.fraction
-    total = float(np.ldexp((largest * sizes).sum(axis=0).max(), shift)) + float(
+    total = float(np.ldexp(ranges.sizes(largest, matrix).max(), shift)) + float(
         np.ldexp(np.abs(operation.sums.bias.array).max(), lift)
     )
     ranges.refuse_overflow(ceil(log2(max(total, 1.0)) + 2), layer.name)
     bias = operation.sums.bias.array << lift
     shape = (1,) * (len(layer.shape) - 1) + (-1,)
-    low, high = ((end.sum(axis=0) << shift) + bias for end in ranges.products(low, high, matrix))
+    low, high = ((end << shift) + bias for end in ranges.sums(low, high, matrix))
     sums = Interval(low=low.reshape(shape), high=high.reshape(shape), fraction=common)
-    error = (
-        given.error * float(np.ldexp(sizes.sum(axis=0).max(), -operation.sums.kernel.format.fraction))
-        if given.error
-        else 0.0
-    )
+    error = 0.0
+    if given.error:
+        weights = ranges.sizes(np.ones(1), matrix)
+        error = given.error * float(np.ldexp(weights.max(), -operation.sums.kernel.format.fraction))
     if operation.errors is not None:
-        inputs = np.broadcast_to(largest, sizes.shape) * 2.0**-given.interval.fraction + given.error
-        off = np.broadcast_to(operation.errors.kernel, operation.sums.kernel.array.shape).reshape(sizes.shape)
+        inputs = largest * 2.0**-given.interval.fraction + given.error
+        off = np.broadcast_to(operation.errors.kernel, operation.sums.kernel.array.shape).reshape(matrix.shape)
         error += float((inputs * off).sum(axis=0).max()) + operation.errors.bias
     return ranged(sums, error, ceil(log2(max(total, 1.0) + 1)))
 

@@ -7,7 +7,7 @@ import numpy as np
 from fpgacnn.design import Design, Strategy
 from fpgacnn.errors import UnsupportedOptionError
 from fpgacnn.ir import hardware as hw
-from fpgacnn.ir.fixed_point import CodeArray, Overflow, Rounding
+from fpgacnn.ir.fixed_point import CodeArray, Overflow, Rounding, odd_parts
 
 SIGNIFICANT_BITS = 24
 """da4ml keeps weights as float32."""
@@ -54,6 +54,4 @@ def _check(layer: hw.Layer, design: Design) -> None:
 
 def significant_bits(codes: CodeArray) -> int:
     """Bits of the longest code without its trailing zeros."""
-    sizes = np.abs(codes.astype(np.int64)).ravel()
-    odd = sizes // np.maximum(sizes & -sizes, 1)
-    return int(odd.max(initial=0)).bit_length()
+    return int(odd_parts(codes.astype(np.int64)).max(initial=0)).bit_length()

@@ -14,7 +14,8 @@ import numpy as np
 
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import quantized as q
-from fpgacnn.ir.fixed_point import CodeArray, Codes, signed_digits
+from fpgacnn.ir import ranges
+from fpgacnn.ir.fixed_point import MAX_WIDTH, Codes, odd_parts, signed_digits
 from fpgacnn.passes.precision.nodes import PlannedAffine
 
 FABRIC_WIDEST, FABRIC_NARROWEST = 10, 5
@@ -81,17 +82,20 @@ class ProductLayers:
 
 def _constants(kernel: Codes, data: int, total: int) -> tuple[float, float]:
     """LUTs and DSP slices of products by constants, and of the sums; equal weights of one input share a multiplier."""
-    odd = _odd(kernel.array)
-    digits = signed_digits(odd)
-    ordered = np.sort(odd, axis=1)
-    shared = np.zeros(odd.shape, np.bool_)
-    shared[:, 1:] = ordered[:, 1:] == ordered[:, :-1]
-    single = ordered[~shared]
-    many = single[signed_digits(single) >= 3]
-    widths = np.frexp(many.astype(np.float64))[1] + 1
-    fabric = (np.maximum(widths, data) <= FABRIC_WIDEST) | (np.minimum(widths, data) < FABRIC_NARROWEST)
-    lut = float((widths[fabric] * data).sum()) + float((digits == 2).sum() * data) + float((odd != 0).sum() * total)
-    return lut, float(sum(_slices(int(width), data) for width in widths[~fabric]))
+    lut, slices, multipliers = 0, 0, np.zeros(MAX_WIDTH + 2, np.int64)
+    for rows in ranges.row_pieces(kernel.array):
+        odd = np.sort(odd_parts(kernel.array[rows]), axis=1)
+        digits = signed_digits(odd)
+        many = digits >= 3
+        many[:, 1:] &= odd[:, 1:] != odd[:, :-1]
+        multipliers += np.bincount(np.frexp(odd[many].astype(np.float64))[1] + 1, minlength=multipliers.size)
+        lut += int((digits == 2).sum()) * data + int((odd != 0).sum()) * total
+    for width in np.flatnonzero(multipliers).tolist():
+        if max(width, data) <= FABRIC_WIDEST or min(width, data) < FABRIC_NARROWEST:
+            lut += width * data * int(multipliers[width])
+        else:
+            slices += _slices(width, data) * int(multipliers[width])
+    return float(lut), float(slices)
 
 
 def _slices(left: int, right: int) -> int:
@@ -106,14 +110,11 @@ def _slices(left: int, right: int) -> int:
 
 def _adder_bits(kernel: Codes, data: int, total: int) -> int:
     """Bits of the adders of products and of their sums."""
-    odd = _odd(kernel.array)
-    return int(np.maximum(signed_digits(odd) - 1, 0).sum()) * data + int((odd != 0).sum()) * total
-
-
-def _odd(codes: CodeArray) -> CodeArray:
-    """The sizes of codes without the zeros at their end."""
-    sizes = np.abs(codes)
-    return sizes // np.maximum(sizes & -sizes, 1)
+    found = 0
+    for rows in ranges.row_pieces(kernel.array):
+        odd = odd_parts(kernel.array[rows])
+        found += int(np.maximum(signed_digits(odd) - 1, 0).sum()) * data + int((odd != 0).sum()) * total
+    return found
 
 
 def is_cheaper(products: Products, joined: ProductLayers, apart: ProductLayers) -> bool:

@@ -23,6 +23,7 @@ from fpgacnn.ir.fixed_point import (
     Codes,
     Format,
     exact_codes,
+    odd_parts,
     signed_digits,
     smallest_format,
 )
@@ -146,8 +147,7 @@ def fewest_digits(values: FloatArray) -> CodeArray:
 
 def _width(codes: Codes) -> int:
     """Bits of the longest code, without zeros at its end."""
-    odd = [abs(int(code)) // (int(code) & -int(code)) for code in codes.array.ravel() if code]
-    return max((one.bit_length() for one in odd), default=0)
+    return int(odd_parts(codes.array).max(initial=0)).bit_length()
 
 
 def _fraction(scale: Codes, line: PlannedAffine, given: Bound) -> int | None:
