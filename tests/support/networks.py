@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import permutations
 
 import numpy as np
 
@@ -550,3 +551,20 @@ def softmaxes(build: Builder) -> None:
         build.end(build.add(hw.Softmax(kind=kind), (10,), build.input((10,), "fixed<12,5>")))
         build.end(build.add(hw.Softmax(kind=kind), (3,), build.input((3,), "ufixed<6,2>")))
         build.end(build.add(hw.Softmax(kind=kind), (2, 3, 4), build.input((2, 3, 4), "fixed<8,4>")))
+
+
+def moves_in_memory(build: Builder) -> None:
+    """Resize layers and transposes of every kind, with odd sizes, behind a value that changes from event to event."""
+    for shape, factors in (((3, 2, 2), (2, 3)), ((2, 3, 1), (1, 2)), ((2, 3, 2), (3, 1)), ((1, 1, 3), (2, 2))):
+        after = (shape[0] * factors[0], shape[1] * factors[1], shape[2])
+        build.end(build.add(src.Upsample(factors=factors), after, build.input(shape)))
+    build.end(build.add(src.Upsample(factors=(1, 3)), (12, 3), build.input((4, 3))))
+    for axes in permutations(range(3)):
+        shape = (2, 6, 4) if axes[0] else (3, 2, 5)
+        build.end(build.add(src.Permute(axes=axes), tuple(shape[axis] for axis in axes), build.input(shape)))
+    build.end(build.add(src.Permute(axes=(1, 0)), (3, 4), build.input((4, 3))))
+    build.end(build.add(src.Permute(axes=(0, 2, 1, 3)), (2, 4, 3, 2), build.input((2, 3, 4, 2))))
+    swapped = build.add(src.Permute(axes=(2, 1, 0)), (2, 3, 2), build.input((2, 3, 2)))
+    build.end(build.dense(build.add(src.Reshape(), (12,), swapped), 12, 3))
+    pixels = build.add(src.Permute(axes=(1, 0, 2)), (2, 2, 2), build.input((2, 2, 2)))
+    build.end(build.cast(build.add(src.Upsample(factors=(2, 2)), (4, 4, 2), pixels), (4, 4, 2), "fixed<4,2>"))

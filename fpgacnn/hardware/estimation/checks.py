@@ -12,6 +12,7 @@ from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, Templat
 from fpgacnn.hardware.estimation.multiply import PARTITION_LIMIT
 from fpgacnn.hardware.estimation.quantities import Quantities
 from fpgacnn.hardware.estimation.result import Caution, Simulated
+from fpgacnn.hardware.hls.moves import in_memory
 from fpgacnn.hardware.hls.reuse import is_legal, legal_factors
 
 UNROLL_LIMIT = 4096
@@ -104,6 +105,9 @@ def layer_cautions(layer: TemplateCall, model: HardwareGraph) -> Iterator[Cautio
 
 def _streamed(layer: TemplateCall) -> Iterator[Caution]:
     """Limits of loops and arrays in the stream templates of resize, transpose and dense layers."""
+    if layer.what in in_memory.FUNCTIONS:
+        yield from _wide_words(layer)
+        return
     if layer.what.startswith("resize"):
         rows, columns, channels = layer.out_shape
         written = rows // max(1, layer.in_shape[0]) * columns * channels
@@ -112,11 +116,19 @@ def _streamed(layer: TemplateCall) -> Iterator[Caution]:
                 f"{written:,} values of a row are written in one unrolled loop; tools stop at {UNROLL_LIMIT:,}"
                 " (hls4ml issue 1168)"
             )
-            cure = "--backend rtl, several upsampling layers of factor 2 with fewer channels, or --io parallel"
+            cure = "convert the network with fpgacnn, which keeps the row in a memory; --backend rtl, or --io parallel"
             yield Caution(code="FC138", layer=layer.name, text=text, cure=cure)
     elements = prod(layer.in_shape)
     if (layer.role is Role.DENSE or layer.what.startswith("transpose")) and elements > PARTITION_LIMIT:
         text = f"an array of {elements:,} elements is split into registers; tools split at most {PARTITION_LIMIT:,}"
+        yield Caution(code="FC139", layer=layer.name, text=text, cure="pooling before it, or fewer channels")
+
+
+def _wide_words(layer: TemplateCall) -> Iterator[Caution]:
+    """Words with more values than tools unroll and split: all values of a word are moved at once."""
+    values = max(layer.in_shape[2], layer.out_shape[2])
+    if values > PARTITION_LIMIT:
+        text = f"a word of {values:,} values is split into registers; tools split at most {PARTITION_LIMIT:,}"
         yield Caution(code="FC139", layer=layer.name, text=text, cure="pooling before it, or fewer channels")
 
 

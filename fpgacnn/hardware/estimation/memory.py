@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import ceil, prod
 
 from fpgacnn.design import BackendName, IoType
+from fpgacnn.hardware.estimation import moved
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
 from fpgacnn.hardware.estimation.graph.wiring import Wiring
 from fpgacnn.hardware.estimation.multiply import PARTITION_LIMIT, Multiplication
@@ -146,7 +147,11 @@ def _rom_blocks(count: int, reuse: int, bits: int) -> int:
 
 
 def table_blocks(layer: TemplateCall, model: HardwareGraph, values: int) -> int:
-    """Tables of functions: two lookups share a block, because it has two ports."""
+    """Tables of functions, of which two lookups share a block, because it has two ports; and values that are moved."""
+    waiting = moved.memories(layer)
+    if waiting is not None:
+        small = waiting.depth * layer.input.width <= SMALL_ROM_BITS
+        return 0 if small else waiting.count * _blocks(waiting.depth, layer.input.width)
     if layer.role is Role.RECURRENT:
         return ceil(layer.gates * layer.out_shape[2] / 2)
     if layer.table is None:

@@ -8,6 +8,7 @@ from math import ceil, prod
 from typing import TypeAlias
 
 from fpgacnn.design import BackendName, IoType
+from fpgacnn.hardware.estimation import moved
 from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role, TemplateCall
 from fpgacnn.hardware.estimation.memory import (
     SHIFT_REGISTER_DEPTH,
@@ -15,6 +16,7 @@ from fpgacnn.hardware.estimation.memory import (
     fifo_blocks,
     fifo_registers,
     inputs_in_memory,
+    table_blocks,
 )
 from fpgacnn.hardware.estimation.multiply import Multiplication
 from fpgacnn.hardware.estimation.pipeline.delays import NARROW_PRODUCT_BITS, clipping, rounding
@@ -359,6 +361,11 @@ def _buffers(layer: TemplateCall, model: HardwareGraph, *, held_in_memory: bool)
         kept = rows * columns * channels
         line = (rows - 1) * ceil(layer.in_shape[1] / SHIFT_REGISTER_DEPTH) * channels * layer.input.width
         return found | {Primitive.WINDOW: kept, Primitive.WINDOW_BITS: kept * layer.input.width, Primitive.LINE: line}
+    waiting = moved.memories(layer)
+    if waiting is not None:
+        in_luts = 0 if table_blocks(layer, model, 0) else waiting.count * ceil(waiting.depth / SHIFT_REGISTER_DEPTH)
+        selected = {Primitive.ACCUMULATE_SELECT: waiting.selected * layer.input.width}
+        return found | selected | {Primitive.LINE: in_luts * layer.input.width}
     if layer.role is Role.DENSE and not held_in_memory:
         kept = prod(layer.in_shape)
         return found | {Primitive.WINDOW: kept, Primitive.WINDOW_BITS: kept * layer.input.width}

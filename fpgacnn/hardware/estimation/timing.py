@@ -9,6 +9,7 @@ from math import ceil, floor, log2
 
 from fpgacnn.design import BackendName, IoType
 from fpgacnn.hardware.devices import Device
+from fpgacnn.hardware.estimation import moved
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
 from fpgacnn.hardware.estimation.multiply import Multiplication
 from fpgacnn.hardware.estimation.pipeline.chain import CutChain, Operation, schedule
@@ -191,6 +192,8 @@ def _streamed(layer: TemplateCall, model: HardwareGraph, product: Multiplication
         case Role.THRESHOLDS:
             searched = elementwise_depth(layer, budget) + extra
             return _loop(pixels + searched, lead=searched)
+        case Role.MOVE if (moving := moved.cycles(layer)) is not None:
+            return _loop(moving + 1, lead=extra)
         case _:
             return _loop(max(pixels, layer.positions) + extra + 1 if layer.positions > 1 else extra, lead=extra)
 

@@ -9,11 +9,10 @@ from fpgacnn.design.project import HlsProject, Port
 from fpgacnn.errors import PragmaError
 from fpgacnn.hardware.hls.hls4ml_adapter import generate
 from fpgacnn.hardware.hls.lower import Lowered, lower
-from fpgacnn.hardware.hls.node import MULTI_THRESHOLD
 from fpgacnn.hardware.hls.patches import (
     allow_overlapping_pooling,
     own_include_guard,
-    with_multi_threshold,
+    with_own_templates,
     with_placed_multipliers,
 )
 from fpgacnn.hardware.hls.static.pragmas import faults_of_files
@@ -37,8 +36,7 @@ def convert(design: Design, lowered: Lowered | None = None, *, trace: bool = Fal
         trace=trace,
     )
     files = own_include_guard(files)
-    if any(node.kind == MULTI_THRESHOLD for node in lowered.nodes):
-        files = with_multi_threshold(files)
+    files = with_own_templates(files, {node.kind for node in lowered.nodes})
     if any(node.multiplier is not Multiplier.AUTO for node in lowered.nodes):
         files = with_placed_multipliers(files, design.target.backend)
     if lowered.overlapping:

@@ -25,7 +25,7 @@ from fpgacnn.errors import Hls4mlFailedError, LoweringError, MissingExtraError, 
 from fpgacnn.hardware.hls.da.kernels import NAME, KernelCode, kernel_codes, kernels_of, with_castable_outputs
 from fpgacnn.hardware.hls.fifo_depths import set_depths
 from fpgacnn.hardware.hls.line_buffers import MOST_ASSIGNMENTS, Windows, loops
-from fpgacnn.hardware.hls.node import DISTRIBUTED_ARITHMETIC, MULTI_THRESHOLD, HlsNode
+from fpgacnn.hardware.hls.node import DISTRIBUTED_ARITHMETIC, OWN_TEMPLATES, HlsNode, OwnTemplate
 from fpgacnn.hardware.hls.patches import PLACED_MULT
 from fpgacnn.ir.fixed_point import Format
 from fpgacnn.system.atomic_dir import temporary_folder
@@ -38,9 +38,6 @@ TEXTS_AT_ONCE = 1 << 20
 
 UNPLANNED = "fixed<16,6>"
 """hls4ml's default type: no node may end up with it unless the plan says so."""
-
-
-_MULTI_THRESHOLD_NUMBERS = ("n_in", "n_filt", "n_rows", "n_levels", "table_size")
 
 
 def generate(
@@ -106,8 +103,8 @@ def _graph(
         from hls4ml.utils.config import create_config  # as above
     except ImportError as error:
         raise MissingExtraError(package="hls4ml==1.3.0", extra="all") from error
-    if any(node.kind == MULTI_THRESHOLD for node in nodes):
-        _register_multi_threshold("Vitis" if target.backend is BackendName.VITIS else "Vivado")
+    for kind in sorted({node.kind for node in nodes} & OWN_TEMPLATES.keys()):
+        _register(OWN_TEMPLATES[kind], "Vitis" if target.backend is BackendName.VITIS else "Vivado")
     config = create_config(
         output_dir=str(folder),
         project_name=TOP,
@@ -204,57 +201,50 @@ def _adder_graphs(codes: Mapping[str, KernelCode], results: Mapping[str, Format]
 
 
 @cache
-def _register_multi_threshold(backend: str) -> None:
-    """Register the layer of thresholds through hls4ml's extension interface: layer, C++ configuration and call."""
+def _register(own: OwnTemplate, backend: str) -> None:
+    """Register a layer of fpgacnn's own through hls4ml's extension interface: layer, C++ configuration and call."""
     from hls4ml.backends import get_backend
     from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
     from hls4ml.model.attributes import Attribute, WeightAttribute
     from hls4ml.model.layers import Layer, layer_map, register_layer
 
-    if MULTI_THRESHOLD not in layer_map:
+    if own.kind not in layer_map:
 
-        class MultiThreshold(Layer):  # type: ignore[misc]  # hls4ml is untyped
+        class OwnLayer(Layer):  # type: ignore[misc]  # hls4ml is untyped
             _expected_attributes: ClassVar = [
-                *(Attribute(name) for name in _MULTI_THRESHOLD_NUMBERS),
-                WeightAttribute("threshold"),
-                WeightAttribute("value"),
+                *(Attribute(name) for name in own.numbers),
+                *(WeightAttribute(name) for name in own.weights),
             ]
 
             def initialize(self) -> None:
                 shape = self.get_input_variable().shape
-                self.add_output_variable(shape)
+                self.add_output_variable(self.get_attr("target_shape") or shape)
                 self.set_attr("n_in", int(np.prod(shape)))
-                self.add_weights_variable(name="threshold")
-                self.add_weights_variable(name="value")
+                for name in own.weights:
+                    self.add_weights_variable(name=name)
 
-        register_layer(MULTI_THRESHOLD, MultiThreshold)
+        OwnLayer.__name__ = own.kind
+        register_layer(own.kind, OwnLayer)
 
-    class MultiThresholdConfig(LayerConfigTemplate):  # type: ignore[misc]  # as above
+    class OwnConfig(LayerConfigTemplate):  # type: ignore[misc]  # as above
         def __init__(self) -> None:
-            super().__init__(layer_map[MULTI_THRESHOLD])
+            super().__init__(layer_map[own.kind])
 
         def format(self, node: Any) -> str:  # as above
-            numbers = "".join(
-                f"    static const unsigned {name} = {node.get_attr(name):d};\n" for name in _MULTI_THRESHOLD_NUMBERS
-            )
-            types = "".join(
-                f"    typedef {node.get_weights(name).type.name} {name}_t;\n" for name in ("threshold", "value")
-            )
-            return f"struct config{node.index} : nnet::multi_threshold_config {{\n{numbers}{types}}};\n"
+            numbers = "".join(f"    static const unsigned {name} = {node.get_attr(name):d};\n" for name in own.numbers)
+            types = "".join(f"    typedef {node.get_weights(name).type.name} {name}_t;\n" for name in own.weights)
+            return f"struct config{node.index} : nnet::{own.function}_config {{\n{numbers}{types}}};\n"
 
-    class MultiThresholdCall(FunctionCallTemplate):  # type: ignore[misc]  # as above
+    class OwnCall(FunctionCallTemplate):  # type: ignore[misc]  # as above
         def __init__(self) -> None:
-            super().__init__(layer_map[MULTI_THRESHOLD], include_header=["nnet_utils/nnet_multi_threshold.h"])
+            super().__init__(layer_map[own.kind], include_header=[f"nnet_utils/{own.header}"])
 
         def format(self, node: Any) -> str:  # as above
             given, result = node.get_input_variable(), node.get_output_variable()
-            weights = ", ".join(node.get_weights(name).name for name in ("threshold", "value"))
-            return (
-                f"nnet::multi_threshold<{given.type.name}, {result.type.name}, config{node.index}>({given.name},"
-                f" {result.name}, {weights});"
-            )
+            arguments = ", ".join([given.name, result.name, *(node.get_weights(name).name for name in own.weights)])
+            return f"nnet::{own.function}<{given.type.name}, {result.type.name}, config{node.index}>({arguments});"
 
-    for template in (MultiThresholdConfig, MultiThresholdCall):
+    for template in (OwnConfig, OwnCall):
         get_backend(backend).register_template(template)
 
 

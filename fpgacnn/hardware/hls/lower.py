@@ -126,7 +126,7 @@ class _Lowering(WindowLayers):
             case src.Upsample():
                 self._upsample(layer, inputs)
             case src.Permute():
-                self._append(layer, "Transpose", inputs, {"perm": list(operation.axes)})
+                self._transpose(layer, operation, inputs)
             case src.Reshape():
                 self._reshape(layer, inputs)
             case hw.Merge():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.resources import files as resources
 
 from fpgacnn.design import BackendName
+from fpgacnn.hardware.hls.node import OWN_TEMPLATES
 
 DEPTHWISE_1D = "firmware/nnet_utils/nnet_sepconv1d_latency.h"
 POOLING = "firmware/nnet_utils/nnet_pooling_stream.h"
@@ -45,17 +46,11 @@ def with_placed_multipliers(files: Mapping[str, bytes], backend: BackendName) ->
     return {**files, f"firmware/nnet_utils/{PLACED_MULT}": header}
 
 
-MULTI_THRESHOLD = "nnet_multi_threshold.h"
-
-
-def with_multi_threshold(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Add the header of our own template for step functions, which compares with thresholds."""
-    return {
-        **files,
-        f"firmware/nnet_utils/{MULTI_THRESHOLD}": resources("fpgacnn.hardware.hls")
-        .joinpath(MULTI_THRESHOLD)
-        .read_bytes(),
-    }
+def with_own_templates(files: Mapping[str, bytes], kinds: Collection[str]) -> dict[str, bytes]:
+    """Add the headers of the templates of fpgacnn's own; `kinds` are those of all layers."""
+    headers = sorted({OWN_TEMPLATES[kind].header for kind in kinds if kind in OWN_TEMPLATES})
+    own = resources("fpgacnn.hardware.hls")
+    return {**files, **{f"firmware/nnet_utils/{name}": own.joinpath(name).read_bytes() for name in headers}}
 
 
 def own_include_guard(files: Mapping[str, bytes]) -> dict[str, bytes]:

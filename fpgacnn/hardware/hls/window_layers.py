@@ -8,7 +8,9 @@ from fpgacnn.design import Strategy
 from fpgacnn.errors import UnsupportedOptionError
 from fpgacnn.hardware.hls.helpers import pool_attributes, shifted
 from fpgacnn.hardware.hls.layer_builder import LayerBuilder
-from fpgacnn.hardware.hls.node import Attribute, HlsNode
+from fpgacnn.hardware.hls.moves import in_memory
+from fpgacnn.hardware.hls.moves.in_memory import InMemory
+from fpgacnn.hardware.hls.node import KIND_OF, Attribute, HlsNode
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Format
@@ -127,8 +129,24 @@ class WindowLayers(LayerBuilder):
             attributes |= {"in_height": shape[0], "out_height": layer.shape[0], "crop_top": top, "crop_bottom": bottom}
         self._append(layer, f"Cropping{len(shape) - 1}D", inputs, attributes)
 
+    def _in_memory(self, layer: hw.Layer, found: InMemory, inputs: tuple[str, ...]) -> None:
+        """A layer of a stream that keeps its values in memories."""
+        attributes: dict[str, Attribute] = {**found.numbers, "target_shape": list(layer.shape), "op": found.function}
+        self._append(layer, KIND_OF[found.function], inputs, attributes)
+
+    def _transpose(self, layer: hw.Layer, operation: src.Permute, inputs: tuple[str, ...]) -> None:
+        found = in_memory.transpose(self._input(layer).shape, operation.axes) if self.streams else None
+        if found is None:
+            self._append(layer, "Transpose", inputs, {"perm": list(operation.axes)})
+        else:
+            self._in_memory(layer, found, inputs)
+
     def _upsample(self, layer: hw.Layer, inputs: tuple[str, ...]) -> None:
         shape = self._input(layer).shape
+        found = in_memory.resize(shape, layer.shape) if self.streams else None
+        if found is not None:
+            self._in_memory(layer, found, inputs)
+            return
         attributes: dict[str, Attribute] = {"n_chan": shape[-1], "algorithm": "nearest", "data_format": "channels_last"}
         attributes |= {"in_width": shape[-2], "out_width": layer.shape[-2]}
         rows = (shape[0], layer.shape[0]) if len(shape) > 2 else (1, 1)

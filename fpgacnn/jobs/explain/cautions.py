@@ -32,7 +32,7 @@ CURES: Mapping[str, str] = {
     "FC129": "use --io stream, or reduce the array with pooling before the layer",
     "FC132": "measure the cycles of this design with RTL simulation: fpgacnn synth PROJECT --cosim",
     "FC137": "correct the names in the pragmas that the caution lists",
-    "FC138": "use --backend rtl, several upsampling layers of factor 2 with fewer channels, or --io parallel",
+    "FC138": "convert the network with fpgacnn, which keeps the row in a memory; or use --backend rtl or --io parallel",
     "FC139": "put pooling before the layer, or use fewer channels",
     "FC134": "compare the estimate with the reports of a synthesis: fpgacnn report PROJECT",
 }
@@ -134,11 +134,11 @@ WAYS: Mapping[str, tuple[CautionWay, ...]] = {
     ),
     "FC138": (
         _way(
-            "fpgacnn estimate model.h5 --io stream",
+            "fpgacnn estimate my_hls4ml_project",
             "an upsampling layer with wide rows",
             "up1",
             "8,192 values of a row are written in one unrolled loop; tools stop at 4,096 (hls4ml issue 1168)",
-            "--backend rtl, several upsampling layers of factor 2 with fewer channels, or --io parallel",
+            "convert the network with fpgacnn, which keeps the row in a memory; --backend rtl, or --io parallel",
         ),
     ),
     "FC139": (

@@ -54,8 +54,12 @@ unscaled_w use_beta use_bias use_gamma value variance_data variance_quantizer vo
 weight_quantizer width wr wr_b wrapped_layer z zero_bias zeropt
 """
 """hls4ml stores a layer's result as an attribute with the layer's name, which replaces an attribute of that name."""
+_ATTRIBUTES_OF_OWN_LAYERS = """
+channels_first from_rows n_banks n_blocks n_cols n_groups n_levels n_others n_rows new_height new_width
+"""
+"""The same for layers that fpgacnn adds to hls4ml."""
 
-RESERVED = frozenset((_KEYWORDS + _TAKEN_BY_HLS4ML + _ATTRIBUTES_OF_HLS4ML).split())
+RESERVED = frozenset((_KEYWORDS + _TAKEN_BY_HLS4ML + _ATTRIBUTES_OF_HLS4ML + _ATTRIBUTES_OF_OWN_LAYERS).split())
 _MADE_BY_HLS4ML = re.compile(r"(?:[abdprstwz]|\w*config)\d+|layer\d+_\w+|loaded_weights")
 """Variables and structures that hls4ml names with a number: `w2`, `relu_config3`, `layer4_out`."""
 

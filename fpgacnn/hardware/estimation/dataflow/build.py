@@ -14,6 +14,7 @@ from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, Templat
 from fpgacnn.hardware.estimation.graph.wiring import Wiring
 from fpgacnn.hardware.estimation.quantities import LayerQuantities, Quantities
 from fpgacnn.hardware.estimation.timing import TimingBudget, elementwise_depth, pixel_cycles, shift_cycles, slow_pixels
+from fpgacnn.hardware.hls.moves import in_memory
 
 MAX_WORDS = 1 << 23
 """Words of one frame in all FIFOs: a network with more is not simulated."""
@@ -190,6 +191,8 @@ class _Pattern:
     strides: tuple[int, int]
     borders: tuple[int, int, int, int]
     steps: int
+    blocks: int
+    groups: int
     serial: bool
     sources: tuple[int, ...]
     target: int
@@ -227,6 +230,8 @@ def _loop(one: LayerQuantities, building: _Builder) -> LayerLoop | None:
         strides=layer.strides,
         borders=layer.borders,
         steps=layer.steps,
+        blocks=layer.blocks,
+        groups=layer.groups,
         serial=one.product.in_memory,
         sources=sources,
         target=target,
@@ -315,13 +320,22 @@ def _move(one: _Pattern) -> FrameSchedule | None:
     words = words_of(before), words_of(after)
     moves: Mapping[str, Callable[[], FrameSchedule | None]] = {
         "concatenate": lambda: _concatenation(one),
+        in_memory.PIXELS: lambda: _transposition(one, words),
+        in_memory.BANKS: lambda: _transposition(one, words),
         "transpose": lambda: schedules.gather(source, target, words, 2),
         "repack": lambda: schedules.repacking(source, target, words) if _divides(words) else None,
+        in_memory.RESIZE: lambda: schedules.resizing_by_lines(source, target, before[:2], after[:2]),
         "resize": lambda: schedules.resizing(source, target, before[:2], after[:2]),
         "cropping": lambda: schedules.cropping(source, target, before[:2], one.borders),
         "broadcast": lambda: schedules.repeating(source, target, words) if _divides(words) else None,
     }
     return next((make() for start, make in moves.items() if one.what.startswith(start)), None)
+
+
+def _transposition(one: _Pattern, words: tuple[int, int]) -> FrameSchedule | None:
+    if any(count % one.blocks for count in words):
+        return None
+    return schedules.transposing(one.sources[0], one.target, one.blocks, words, one.groups)
 
 
 def _divides(words: tuple[int, int]) -> bool:

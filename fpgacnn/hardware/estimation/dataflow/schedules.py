@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.hardware.estimation.dataflow.process import Cycles, Process, events
+from fpgacnn.hardware.estimation.moved import LOOP_CYCLES, resized_row, transposed_block
 
 Size = tuple[int, int]
 Borders = tuple[int, int, int, int]
@@ -119,6 +120,31 @@ def resizing(source: int, target: int, image: Size, after: Size) -> FrameSchedul
     return FrameSchedule(
         runs=((reads, source, False), (writes, target, True)), length=(rows - 1) * period + columns + written
     )
+
+
+def resizing_by_lines(source: int, target: int, image: Size, after: Size) -> FrameSchedule:
+    """Nearest neighbours through memory: the copies of a pixel are written as it comes, then the row again.
+
+    Each of the two loops of a row begins `LOOP_CYCLES` after what is before it.
+    """
+    rows, columns = image
+    line, repeats = after[1], after[0] // rows
+    starts = np.arange(rows, dtype=np.int64)[:, None] * resized_row(image, after)
+    reads = (starts + np.arange(columns) * (line // columns)).ravel()
+    again = np.arange(line * repeats)
+    writes = (starts + again + 1 + np.where(again < line, 0, LOOP_CYCLES)).ravel()
+    length = rows * resized_row(image, after)
+    return FrameSchedule(runs=((reads, source, False), (writes, target, True)), length=length, held=1)
+
+
+def transposing(source: int, target: int, blocks: int, words: tuple[int, int], each: int) -> FrameSchedule:
+    """Blocks of a frame, read word by word into memories, then written word by word, each in `each` cycles."""
+    read, written = (one // blocks for one in words)
+    period = transposed_block((read, written), each)
+    starts = np.arange(blocks, dtype=np.int64)[:, None] * period
+    reads = (starts + np.arange(read)).ravel()
+    writes = (starts + read + LOOP_CYCLES + each * np.arange(1, written + 1)).ravel()
+    return FrameSchedule(runs=((reads, source, False), (writes, target, True)), length=blocks * period + 1)
 
 
 def repacking(source: int, target: int, words: tuple[int, int]) -> FrameSchedule:

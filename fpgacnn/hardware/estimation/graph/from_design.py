@@ -24,7 +24,14 @@ from fpgacnn.hardware.estimation.graph.graph import (
 from fpgacnn.hardware.hls.da.adder_graph import AdderGraph
 from fpgacnn.hardware.hls.da.kernels import kernel_codes, kernels_of
 from fpgacnn.hardware.hls.lower import Lowered, lower
-from fpgacnn.hardware.hls.node import DISTRIBUTED_ARITHMETIC, MULTI_THRESHOLD, HlsNode
+from fpgacnn.hardware.hls.node import (
+    DISTRIBUTED_ARITHMETIC,
+    MULTI_THRESHOLD,
+    RESIZE_BY_LINES,
+    TRANSPOSE_BY_BANKS,
+    TRANSPOSE_PIXELS,
+    HlsNode,
+)
 from fpgacnn.ir.fixed_point import Format
 from fpgacnn.ir.source import Shape
 
@@ -46,6 +53,9 @@ ROLES: Mapping[str, Role] = {
     "Merge": Role.MERGE,
     "Concatenate": Role.MOVE,
     "Transpose": Role.MOVE,
+    RESIZE_BY_LINES: Role.MOVE,
+    TRANSPOSE_PIXELS: Role.MOVE,
+    TRANSPOSE_BY_BANKS: Role.MOVE,
     "Repack": Role.MOVE,
     "Resize": Role.MOVE,
     "ZeroPadding1D": Role.PAD,
@@ -210,6 +220,8 @@ class _CallBuilder:
             borders=_borders(node),
             adder_graph=self.adder_graphs.get(node.name),
             multiplier=node.multiplier,
+            blocks=_number(node, "n_blocks"),
+            groups=_number(node, "n_groups"),
         )
 
     def _shape(self, node: HlsNode) -> Shape:
@@ -257,6 +269,13 @@ def _pair(node: HlsNode, rows: tuple[str, ...], columns: tuple[str, ...]) -> tup
         return found
 
     return first(rows), first(columns)
+
+
+def _number(node: HlsNode, name: str) -> int:
+    """A number of a template of fpgacnn's own; 1 for layers without it."""
+    found = node.attributes.get(name, 1)
+    assert isinstance(found, int)
+    return found
 
 
 def _borders(node: HlsNode) -> tuple[int, int, int, int]:

@@ -252,7 +252,7 @@ class TemplateCall:
     `stated_zeros` are the zero weights that the configuration counts, where the weights are not there, `zero_biases`
     the outputs whose bias is nothing. `adder_graph` is the product with distributed arithmetic. `multiplier`: what
     makes the products, where the project says so. `input_types` and `value_types` are those of every input and result,
-    where they differ; a value of no bits is zero.
+    where they differ; a value of no bits is zero. `blocks` and `groups` are those of transposes through memories.
     """
 
     name: str
@@ -284,6 +284,8 @@ class TemplateCall:
     borders: tuple[int, int, int, int] = (0, 0, 0, 0)
     adder_graph: AdderGraph | None = None
     multiplier: Multiplier = Multiplier.AUTO
+    blocks: int = 1
+    groups: int = 1
     input_types: tuple[FixedType, ...] = ()
     value_types: tuple[FixedType, ...] = ()
 

@@ -148,6 +148,8 @@ def layer_of(call: CallText, before: TemplateCall | None) -> TemplateCall:
         borders=_borders(call, role),
         adder_graph=call.adder_graph,
         multiplier=call.multiplier,
+        blocks=call.number("n_blocks", default=1),
+        groups=call.number("n_groups", default=1),
     )
 
 
