@@ -60,6 +60,31 @@ class UnreadableProjectError(FpgacnnError):
     )
 
 
+class OtherToolProjectError(UnreadableProjectError):
+    """hls4ml wrote the project with a backend for a tool of another vendor, whose templates cost something else.
+
+    The estimate counts the templates of Vivado HLS and Vitis HLS. Its numbers would be wrong for any other tool.
+    """
+
+    code = "FC117"
+    message = "{folder} is a project for {tool}, and only projects for Vivado HLS and Vitis HLS are estimated"
+    cure = "give the model file to fpgacnn estimate, or write the project with hls4ml's backend Vivado or Vitis"
+    ways = (
+        way(
+            "fpgacnn estimate my_catapult_project",
+            "the project was written with the backend Catapult",
+            folder="my_catapult_project",
+            tool="Siemens Catapult",
+        ),
+        way(
+            "fpgacnn estimate my_quartus_project --part zcu102",
+            "the project was written with the backend Quartus",
+            folder="my_quartus_project",
+            tool="Intel Quartus HLS",
+        ),
+    )
+
+
 class ConfigFileError(FpgacnnError):
     """The file of `--config` is missing, is not TOML, or has a key or a value that no flag of the target takes."""
 

@@ -23,8 +23,9 @@ from fpgacnn.hardware.estimation.calibration.own_designs import (
     read_own_designs,
 )
 from fpgacnn.hardware.estimation.constants import shipped
-from fpgacnn.hardware.estimation.graph.from_folder import is_project, read_project
+from fpgacnn.hardware.estimation.graph.from_folder import read_project
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph
+from fpgacnn.hardware.estimation.graph.project_files import is_project
 from fpgacnn.hardware.synthesis import SynthesisReport, read
 from fpgacnn.hardware.synthesis.read import UNREADABLE
 from fpgacnn.jobs.synth import firmware_digest, of_last_run, of_this_firmware

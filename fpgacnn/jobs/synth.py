@@ -25,7 +25,7 @@ from fpgacnn.errors import (
     UsageError,
 )
 from fpgacnn.hardware.estimation import Estimate
-from fpgacnn.hardware.estimation.graph.from_folder import is_project
+from fpgacnn.hardware.estimation.graph.project_files import is_project
 from fpgacnn.hardware.synthesis import SynthesisReport, read
 from fpgacnn.hardware.synthesis.compare import same_part
 from fpgacnn.hardware.synthesis.report import Unread

@@ -15,8 +15,9 @@ from fpgacnn.hardware.devices import completed, refuse_hls
 from fpgacnn.hardware.estimation import Estimate, estimate
 from fpgacnn.hardware.estimation.fifo_choice import FifoChoice, chosen_depths
 from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
-from fpgacnn.hardware.estimation.graph.from_folder import is_project, read_project
+from fpgacnn.hardware.estimation.graph.from_folder import read_project
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph
+from fpgacnn.hardware.estimation.graph.project_files import is_project
 from fpgacnn.hardware.estimation.graph.wiring import Wiring, depths_by_layers
 from fpgacnn.hardware.estimation.rtl.estimate import estimate_rtl
 from fpgacnn.hardware.hls.lower import Lowered

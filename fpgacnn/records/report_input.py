@@ -19,7 +19,7 @@ from fpgacnn.errors import (
 )
 from fpgacnn.frontends.files import is_model_file
 from fpgacnn.hardware.estimation import Estimate
-from fpgacnn.hardware.estimation.graph.from_folder import is_project
+from fpgacnn.hardware.estimation.graph.project_files import is_project
 from fpgacnn.hardware.synthesis import SynthesisReport
 from fpgacnn.hardware.synthesis import read as read_reports
 from fpgacnn.hardware.synthesis.read import UNREADABLE

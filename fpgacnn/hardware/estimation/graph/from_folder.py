@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from fpgacnn.design import BackendName, IoType
 from fpgacnn.errors import UnreadableProjectError
 from fpgacnn.hardware.estimation.graph.adder_graphs import adder_graphs, graph_of
-from fpgacnn.hardware.estimation.graph.cpp_text import MAX_CODE_BYTES, MAX_NUMBER, blocks, number, read_code, read_text
+from fpgacnn.hardware.estimation.graph.cpp_text import (
+    MAX_NUMBER,
+    blocks,
+    number,
+    read_code,
+    read_text,
+    with_separable_parts,
+)
 from fpgacnn.hardware.estimation.graph.cpp_types import value_casts, wire
 from fpgacnn.hardware.estimation.graph.folder_settings import settings
 from fpgacnn.hardware.estimation.graph.graph import (
@@ -29,12 +36,18 @@ from fpgacnn.hardware.estimation.graph.graph import (
     summary_of,
     without_dead,
 )
+from fpgacnn.hardware.estimation.graph.project_files import (
+    faults_of_pragmas,
+    refuse_other_tools,
+    require_writers,
+    shift_is_inlined,
+    top_file,
+)
 from fpgacnn.hardware.estimation.graph.template_calls import CallText, layer_of, placed_multiplier, role_of
 from fpgacnn.hardware.estimation.graph.template_digests import changed_headers
 from fpgacnn.hardware.estimation.graph.weight_files import zero_biases
 from fpgacnn.hardware.hls.da.adder_graph import AdderGraph
 from fpgacnn.hardware.hls.node import DISTRIBUTED_ARITHMETIC
-from fpgacnn.hardware.hls.static.pragmas import pragma_faults
 
 CAST = "linear"
 """The template that stands for a function which casts every value by itself."""
@@ -105,16 +118,12 @@ class _Names:
         return total if total < MAX_NUMBER else None
 
 
-def is_project(folder: Path) -> bool:
-    """Whether a folder is an hls4ml project."""
-    return (folder / "firmware" / "parameters.h").is_file()
-
-
 def read_project(folder: Path, part: str | None = None, clock_ns: float | None = None) -> HardwareGraph:
     """The structure of a project's hardware.
 
-    Raises UnreadableProjectError if a file is missing, or says nothing that can be read.
+    Raises UnreadableProjectError if a file is missing, or says nothing that can be read, OtherToolProjectError.
     """
+    refuse_other_tools(folder)
     stated = settings(folder)
     part, clock_ns = part or stated.part, clock_ns or stated.clock_ns
     if part is None or clock_ns is None:
@@ -123,9 +132,10 @@ def read_project(folder: Path, part: str | None = None, clock_ns: float | None =
             file=folder, why=f"no script of the project names its {missing}; --part and --clock do"
         )
     firmware = folder / "firmware"
-    top = _top(firmware)
+    top = top_file(firmware)
     code = read_code(top)
     names = _names(read_code(firmware / "defines.h"), read_code(firmware / "parameters.h"))
+    code = with_separable_parts(code, names.structs)
     variables = {
         found["name"]: found["type"] for pattern in (_STREAM, _VARIABLE, _PARAMETER) for found in pattern.finditer(code)
     }
@@ -137,6 +147,7 @@ def read_project(folder: Path, part: str | None = None, clock_ns: float | None =
         raise UnreadableProjectError(file=top, why=f"it calls more than {MAX_LAYERS} templates of hls4ml")
     if not layers:
         raise UnreadableProjectError(file=top, why="it calls no template of hls4ml")
+    require_writers(layers, clones, code, top)
     stream = "hls::stream" in code
     dataflow = stream or re.search(r"#pragma\s+HLS\s+DATAFLOW", code, re.IGNORECASE) is not None
     return HardwareGraph(
@@ -150,8 +161,8 @@ def read_project(folder: Path, part: str | None = None, clock_ns: float | None =
         version=stated.version,
         multipliers=stated.multipliers,
         changed_headers=changed_headers(firmware / "nnet_utils"),
-        pragma_faults=_pragma_faults(firmware),
-        inlined_shift=_shift_is_inlined(firmware / "nnet_utils" / "nnet_conv_stream.h"),
+        pragma_faults=faults_of_pragmas(firmware),
+        inlined_shift=shift_is_inlined(firmware / "nnet_utils" / "nnet_conv_stream.h"),
         outputs=_outputs(layers, clones),
         fifo_depths=_depths(code, names),
         clones=clones,
@@ -164,17 +175,6 @@ def _outputs(layers: tuple[TemplateCall, ...], clones: Mapping[str, tuple[str, .
     return tuple(layer.name for layer in layers if not read.issuperset(clones.get(layer.name, (layer.name,))))
 
 
-def _pragma_faults(firmware: Path) -> tuple[str, ...]:
-    """Pragmas with a name that nothing declares, of all C++ files; files that are too long are left out."""
-    found = []
-    for folder in (firmware, firmware / "nnet_utils"):
-        for path in sorted((*folder.glob("*.cpp"), *folder.glob("*.h"))):
-            if path.is_file() and path.stat().st_size <= MAX_CODE_BYTES:
-                faults = pragma_faults(read_text(path, MAX_CODE_BYTES))
-                found += [f"{path.name}, line {one.line}: {one.why}" for one in faults]
-    return tuple(found)
-
-
 def _depths(code: str, names: _Names) -> dict[str, int]:
     """The places of every FIFO that is declared, by its variable."""
     found = dict.fromkeys(_DECLARED.findall(code), DEFAULT_DEPTH)
@@ -184,26 +184,6 @@ def _depths(code: str, names: _Names) -> dict[str, int]:
         if options.get("variable") in found and depth:
             found[options["variable"]] = depth
     return found
-
-
-def _shift_is_inlined(header: Path) -> bool:
-    """hls4ml 0.7 inlines the functions around the shift of a window; later ones do not, and say so in a pragma."""
-    if not header.is_file():
-        return False
-    _, _, behind = read_code(header).partition("void compute_output_buffer_2d(")
-    function, closed, _ = behind.partition("\n}")
-    return bool(closed) and "\n#pragma HLS INLINE recursive" in function
-
-
-def _top(firmware: Path) -> Path:
-    """The C++ file of the top function."""
-    try:
-        found = [path for path in sorted(firmware.glob("*.cpp")) if "nnet::" in read_text(path)]
-    except OSError as error:
-        raise UnreadableProjectError(file=firmware, why=error.strerror or str(error)) from error
-    if not found:
-        raise UnreadableProjectError(file=firmware, why="no C++ file that calls hls4ml's templates")
-    return next((path for path in found if not path.stem.endswith("_axi")), found[0])
 
 
 def _names(defines: str, parameters: str) -> _Names:
@@ -345,7 +325,7 @@ def _call(
     recurrent = role_of(found["function"]) is Role.RECURRENT
     second, _, _ = _configuration(words.get("mult_config2", ""), names)
     stated = inner_words.get("strategy") or words.get("strategy") or (words.get("io_type", "") if recurrent else "")
-    name = next((one for one in constants if re.fullmatch(r"[ws]\d+", one)), "")
+    name = next((one for one in constants if re.fullmatch(r"[wsdp]\d+", one)), "")
     codes = _weights(name, numbers | inner, wires, weights, transposed="resource" in stated)
     states = _weights(name.replace("w", "wr"), {}, wires, weights, transposed=False) if recurrent else None
     call = CallText(

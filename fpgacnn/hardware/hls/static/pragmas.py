@@ -60,6 +60,9 @@ _DECLARED = re.compile(
     r"(?P<before>(?<!\w)[A-Za-z_]\w*+|[>*&\]])[ \t\n*&]{0,40}\b(?P<name>[A-Za-z_]\w*+)[ \t\n]{0,40}"
     r"(?=[\[;=,(){:]|$)"
 )
+RETURN = "return"
+"""In a port pragma, the block-level protocol of the function: always there."""
+
 DEEPEST = 256
 """Open blocks: what a compiler has to accept (ISO C++, annex B)."""
 
@@ -174,7 +177,7 @@ def _faults(text: str, line: int, scopes: list[set[str]]) -> Iterator[PragmaFaul
             name = _NAME.match(target.strip().lstrip("&*("))
             if name is None:
                 yield PragmaFault(line=line, text=text, why=f"'{target}' is no name")
-            elif "::" not in target and not any(name[0] in scope for scope in scopes):
+            elif name[0] != RETURN and "::" not in target and not any(name[0] in scope for scope in scopes):
                 yield PragmaFault(line=line, text=text, why=f"'{name[0]}' is not declared there")
 
 

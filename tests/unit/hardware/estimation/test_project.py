@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from fpgacnn.design import BackendName, IoType, Strategy
-from fpgacnn.errors import UnreadableProjectError
+from fpgacnn.errors import OtherToolProjectError, UnreadableProjectError
 from fpgacnn.hardware.estimation import estimate
 from fpgacnn.hardware.estimation.graph.folder_settings import settings
-from fpgacnn.hardware.estimation.graph.from_folder import is_project, read_project
+from fpgacnn.hardware.estimation.graph.from_folder import read_project
 from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role
+from fpgacnn.hardware.estimation.graph.project_files import is_project
 
 DEFINES = """
 #define N_INPUT_1_1 28
@@ -381,3 +382,125 @@ def test_a_recurrent_layer_has_both_matrices_and_both_reuse_factors(folder: Path
     assert (gru.reuse, gru.recurrent_reuse) == (2, 4)
     assert gru.weights is not None
     assert {(one.digits, one.count) for one in gru.weights.classes} == {(1, 18), (3, 12)}
+
+
+OTHERS = {
+    "Quartus": ("#include <HLS/hls.h>\nhls_component_ii(1)\n", "Intel Quartus HLS"),
+    "Catapult": ("#include <ac_channel.h>\n", "Siemens Catapult"),
+    "oneAPI": ("#include <sycl/sycl.hpp>\n", "Intel oneAPI"),
+    "Libero": ("#include <hls/ap_fixpt.hpp>\n", "Microchip SmartHLS"),
+}
+
+
+@pytest.mark.parametrize("backend", sorted(OTHERS))
+def test_a_project_for_the_tool_of_another_vendor_is_refused_by_its_name(folder: Path, backend: str) -> None:
+    _, tool = OTHERS[backend]
+    (folder / "hls4ml_config.yml").write_text(f"Backend: {backend}\n")
+    with pytest.raises(OtherToolProjectError, match=f"is a project for {tool}"):
+        read_project(folder, "zcu102", 5.0)
+
+
+@pytest.mark.parametrize("backend", sorted(OTHERS))
+def test_without_its_configuration_the_code_names_the_tool(folder: Path, backend: str) -> None:
+    code, tool = OTHERS[backend]
+    (folder / "firmware" / "myproject.h").write_text(code)
+    with pytest.raises(OtherToolProjectError, match=f"is a project for {tool}"):
+        read_project(folder, "zcu102", 5.0)
+    (folder / "hls4ml_config.yml").write_text("Backend: Vitis\n")
+    assert read_project(folder).tool is BackendName.VITIS
+
+
+def test_a_oneapi_project_has_its_code_in_another_place(folder: Path) -> None:
+    (folder / "src").mkdir()
+    (folder / "firmware").rename(folder / "src" / "firmware")
+    (folder / "hls4ml_config.yml").write_text("Backend: oneAPI\n")
+    assert is_project(folder)
+    with pytest.raises(OtherToolProjectError, match="Intel oneAPI"):
+        read_project(folder, "zcu102", 5.0)
+
+
+def test_a_layer_that_hls4ml_left_out_is_an_error(folder: Path) -> None:
+    """hls4ml writes no call for a layer that its backend has no template for, as SimpleRNN in Vivado HLS."""
+    top = folder / "firmware" / "myproject.cpp"
+    call = "    nnet::relu<layer2_t, layer3_t, relu_config3>(layer2_out, layer3_out); // relu\n"
+    top.write_text(TOP.replace(call, ""))
+    with pytest.raises(UnreadableProjectError, match="'layer3_out' is read by 'dense' and nothing writes it"):
+        read_project(folder)
+    top.write_text(TOP.replace(call, "    own_function(layer2_out, layer3_out);\n"))
+    assert kinds(read_project(folder)) == [Role.CONVOLUTION, Role.DENSE]
+
+
+SEPARABLE = """
+struct config2_depthwise_mult : nnet::dense_config {{
+    static const unsigned reuse_factor = 1;
+    static const unsigned strategy = nnet::latency;
+}};
+struct config2_depthwise : nnet::conv2d_config {{
+    static const unsigned in_height = {size};
+    static const unsigned in_width = {size};
+    static const unsigned n_chan = 3;
+    static const unsigned filt_height = 3;
+    static const unsigned filt_width = 3;
+    static const unsigned n_filt = 3;
+    static const unsigned out_height = {size} - 2;
+    static const unsigned out_width = {inner};
+    typedef model_default_t weight_t;
+    typedef config2_depthwise_mult mult_config;
+}};
+struct config2_pointwise : nnet::conv2d_config {{
+    static const unsigned in_height = {inner};
+    static const unsigned in_width = {inner};
+    static const unsigned n_chan = 3;
+    static const unsigned filt_height = 1;
+    static const unsigned filt_width = 1;
+    static const unsigned n_filt = 5;
+    static const unsigned out_height = {inner};
+    static const unsigned out_width = {inner};
+    typedef model_default_t weight_t;
+    typedef config2_depthwise_mult mult_config;
+}};
+struct config2 {{
+    typedef config2_depthwise depthwise_config;
+    typedef config2_pointwise pointwise_config;
+}};
+"""
+
+
+def separable(folder: Path, size: int, types: str) -> HardwareGraph:
+    """A project with one separable convolution of 3 channels to 5, of so many rows and columns."""
+    text = SEPARABLE.replace("{size} - 2", "{inner}").format(size=size, inner=size - 2)
+    (folder / "firmware" / "parameters.h").write_text(text)
+    (folder / "firmware" / "defines.h").write_text(
+        "typedef ap_fixed<16,6> model_default_t;\n"
+        "typedef nnet::array<ap_fixed<8,3>, 3*1> input_t;\n"
+        "typedef nnet::array<ap_fixed<11,4>, 3*1> dw_t;\n"
+        "typedef nnet::array<ap_fixed<12,4>, 5*1> result_t;\n"
+    )
+    (folder / "firmware" / "myproject.cpp").write_text(
+        "void myproject(hls::stream<input_t> &image, hls::stream<result_t> &layer2_out) {\n"
+        f"    nnet::separable_conv_2d_cl<{types}, config2>(image, layer2_out, d2, p2, z2, b2); // sc\n"
+        "}\n"
+    )
+    (folder / "firmware" / "weights" / "d2.txt").write_text(", ".join(["0.40625"] * 27))
+    (folder / "firmware" / "weights" / "p2.txt").write_text(", ".join(["0.40625"] * 14 + ["0"]))
+    return read_project(folder)
+
+
+def test_a_separable_convolution_is_a_depthwise_and_a_pointwise_one(folder: Path) -> None:
+    first, second = separable(folder, 8, "input_t, dw_t, result_t").layers
+    assert (first.role, first.in_shape, first.out_shape, first.window) == (Role.DEPTHWISE, (8, 8, 3), (6, 6, 3), (3, 3))
+    assert (second.role, second.in_shape, second.out_shape) == (Role.CONVOLUTION, (6, 6, 3), (6, 6, 5))
+    assert second.inputs == (first.name,)
+    assert [one.weights.zeros for one in (first, second) if one.weights] == [0, 1]
+    assert (first.output.width, second.input.width) == (11, 11)
+    assert [one.title for one in (first, second)] == ["sc_depthwise", "sc_pointwise"]
+
+
+def test_hls4ml_0_7_gives_the_values_between_the_parts_the_type_of_the_input(folder: Path) -> None:
+    first, second = separable(folder, 8, "input_t, result_t").layers
+    assert (first.output.width, second.input.width) == (8, 8)
+
+
+def test_a_larger_image_takes_a_separable_convolution_longer(folder: Path) -> None:
+    cycles = [estimate(separable(folder, size, "input_t, result_t")).totals.ii_cycles.value for size in (8, 16)]
+    assert 3.5 < cycles[1] / cycles[0] < 4.5

@@ -165,3 +165,13 @@ def test_a_pragma_with_many_long_names_is_read_to_its_end(count: int) -> None:
     assert pragma_faults(code) == ()
     (fault,) = pragma_faults(code.replace(f",{names[-1]} ", ",missing "))
     assert fault.why == "'missing' is not declared there"
+
+
+@pytest.mark.parametrize("mode", ["s_axilite port=return bundle=CTRL_BUS", "ap_ctrl_none port=return"])
+def test_the_protocol_of_a_function_has_no_variable(mode: str) -> None:
+    """VivadoAccelerator writes such a pragma into the wrapper of the network."""
+    code = "void top(int in[4], int out[4]) {{\n    #pragma HLS INTERFACE {}\n}}\n"
+    assert pragma_faults(code.format(mode)) == ()
+    assert [one.why for one in pragma_faults(code.format("ap_none port=returned"))] == [
+        "'returned' is not declared there"
+    ]
