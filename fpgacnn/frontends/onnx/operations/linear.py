@@ -126,10 +126,10 @@ def _scaled(call: OpArgs, constant: Constant, name: str) -> Constant:
 
 def matrix_product(call: OpArgs) -> TensorView:
     """MatMul with a constant matrix on the right."""
-    if not isinstance(call.value(1), Constant):
-        raise call.unsupported("a product of two computed tensors is not supported", "multiply by constant weights")
     if isinstance(call.value(0), Constant):
         raise call.unsupported("weights on the left of the data are not supported", "transpose the product")
+    if not isinstance(call.value(1), Constant):
+        raise call.unsupported("a product of two computed tensors is not supported", "multiply by constant weights")
     return _product(call, call.view(), call.constant(1, "weights"), None)
 
 
