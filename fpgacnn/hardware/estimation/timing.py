@@ -21,6 +21,7 @@ from fpgacnn.hardware.estimation.pipeline.layers import (
     operand_bits,
     products_then_sums,
     sum_width,
+    sums_of,
 )
 
 VITIS_UNCERTAINTY, VIVADO_UNCERTAINTY = 0.27, 0.125
@@ -130,7 +131,7 @@ def _parallel(layer: TemplateCall, model: HardwareGraph, product: Multiplication
     else:
         latency = depth + product.rounds - 1
         ii = max(1, min(layer.reuse, latency + 1))
-    returned = layer.products[1] if latency and ii == 1 and is_one_pipeline(model) else 0
+    returned = sums_of(layer, product).outputs if latency and ii == 1 and is_one_pipeline(model) else 0
     bits = cut.register_bits + returned * layer.output.width
     return LayerTiming(
         latency=latency, ii=ii, lead=depth, register_bits=bits, tail_ns=cut.tail_ns, returned_values=returned

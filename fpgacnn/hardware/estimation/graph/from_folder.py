@@ -23,7 +23,7 @@ from fpgacnn.hardware.estimation.graph.cpp_text import (
     read_text,
     with_separable_parts,
 )
-from fpgacnn.hardware.estimation.graph.cpp_types import value_casts, wire
+from fpgacnn.hardware.estimation.graph.cpp_types import value_casts, wire, within
 from fpgacnn.hardware.estimation.graph.folder_settings import settings
 from fpgacnn.hardware.estimation.graph.graph import (
     FixedType,
@@ -280,9 +280,10 @@ def _layers(
 def _with_input_types(
     layer: TemplateCall, codes: NDArray[np.int64], types: tuple[FixedType, ...]
 ) -> tuple[TemplateCall, NDArray[np.int64]]:
-    """A dense layer whose inputs have these types; weights of inputs without bits are zero."""
+    """A dense layer whose inputs were cast to these types; weights of inputs without bits are zero."""
     if layer.role is not Role.DENSE or len(types) != len(codes):
         return layer, codes
+    types = tuple(within(layer.input, one) for one in types)
     live: NDArray[np.int64] = np.where([[one.width > 0] for one in types], codes, 0)
     counted = layer.weights.zeros if layer.weights else None
     return replace(layer, input_types=types, weights=replace(summary_of(live, types), hls4ml_zeros=counted)), live

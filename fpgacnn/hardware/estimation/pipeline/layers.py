@@ -32,8 +32,13 @@ class AdderSums:
         return max((terms for terms, outputs in self.lengths if outputs), default=0)
 
     def alive(self, parts: int) -> int:
-        """Partial sums when each holds so many terms."""
-        return sum(outputs * max(1, ceil(terms / parts)) for terms, outputs in self.lengths)
+        """Partial sums when each holds so many terms. An output without terms is a constant, and needs no register."""
+        return sum(outputs * ceil(terms / parts) for terms, outputs in self.lengths)
+
+    @property
+    def outputs(self) -> int:
+        """Outputs that are no constants."""
+        return sum(outputs for terms, outputs in self.lengths if terms)
 
 
 def sum_width(layer: TemplateCall) -> int:

@@ -123,6 +123,20 @@ def test_values_that_the_next_layer_never_reads_wait_nowhere() -> None:
     assert waiting(half) == pytest.approx(waiting(KERNEL) / 2)
 
 
+def test_outputs_without_weights_are_constants_and_have_no_registers() -> None:
+    """The registers of a layer follow its live outputs, not the size of its array, at two clocks."""
+    dead = KERNEL.copy()
+    dead[:, 4:] = 0
+
+    def registers(kernel: np.ndarray, clock_ns: float) -> tuple[float, float]:
+        found = counted(pipeline(dense(kernel), clock_ns=clock_ns)).layers[0].primitives
+        return found[Primitive.STAGES], found[Primitive.RETURNS]
+
+    for clock_ns in (2.0, 4.0):
+        assert registers(dead, clock_ns) == registers(KERNEL[:, :4], clock_ns)
+        assert registers(dead, clock_ns)[1] == 4
+
+
 def test_combinational_layers_of_one_pipeline_hold_nothing_but_as_processes_they_do() -> None:
     relu = elementwise(Role.COMPARE, (1, 1, 64), what="relu")
     alone = counted(pipeline(relu)).layers[0].primitives

@@ -9,6 +9,7 @@ import pytest
 from fpgacnn.design import BackendName, IoType, Strategy
 from fpgacnn.errors import OtherToolProjectError, UnreadableProjectError
 from fpgacnn.hardware.estimation import estimate
+from fpgacnn.hardware.estimation.graph.cpp_types import within
 from fpgacnn.hardware.estimation.graph.folder_settings import settings
 from fpgacnn.hardware.estimation.graph.from_folder import read_project
 from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role
@@ -235,10 +236,20 @@ def test_a_function_that_casts_every_value_gives_its_reader_their_widths(folder:
     """hls4ml writes it for the quantizers of HGQ; its name is that of a layer, whatever that is."""
     cast, dense = cast_project(folder, CASTS).layers
     assert (cast.role, cast.what, cast.out_shape) == (Role.COMPARE, "linear", (1, 1, 3))
-    assert [one.width for one in dense.input_types] == [8, 3, 0]
+    assert [one.width for one in dense.input_types] == [8, 6, 0]
     assert dense.weights is not None
     assert dense.weights.fan_in == ((2, 4),)
-    assert {one.input_bits: one.count for one in dense.weights.classes if one.digits} == {8: 4, 3: 4}
+    assert {one.input_bits: one.count for one in dense.weights.classes if one.digits} == {8: 4, 6: 4}
+
+
+def test_a_narrow_value_in_a_wide_wire_keeps_the_zeros_below_it_and_loses_the_bits_above_it() -> None:
+    """As in a published synthesis: mul_12ns_10s for <2,10> in a wire of 15 bits, 13 of them integer."""
+    wire = FixedType(width=15, integer=13)
+    unsigned = [FixedType(width=width, integer=top, signed=False) for width, top in ((2, 10), (1, 9), (4, 12), (1, -1))]
+    assert [within(wire, one).width for one in unsigned] == [12, 11, 14, 1]
+    assert within(wire, FixedType(width=2, integer=4)) == FixedType(width=6, integer=4)
+    assert within(wire, FixedType(width=20, integer=18)).width == 15
+    assert within(wire, FixedType(width=0, integer=0)).width == 0
 
 
 @pytest.mark.parametrize(
