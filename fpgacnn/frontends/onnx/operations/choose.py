@@ -41,7 +41,12 @@ def _result(view: TensorView, layer: str, layer_shape: Shape, axes: Sequence[int
 
 
 def selected(call: OpArgs, view: TensorView, axis: int, indices: Sequence[int]) -> TensorView:
-    """Some places of one axis, in any order: cells cut off, or channels by a convolution that chooses them."""
+    """Some places of one axis, in any order: cells cut off, or channels by a convolution that chooses them.
+
+    The axis gets the length of `indices`, which must not be empty and lie from 0 to its length less 1.
+
+    Raises UnsupportedOptionError for the axis of several events, TooLargeError.
+    """
     if list(indices) == list(range(view.shape[axis])):
         return view
     call.data_axis(axis)
@@ -107,7 +112,11 @@ def grown(call: OpArgs, view: TensorView, shape: Shape) -> TensorView:
 
 
 def cut(call: OpArgs) -> TensorView:
-    """Slice along any axes, forwards, backwards and in steps."""
+    """Slice along any axes, forwards, backwards and in steps.
+
+    Raises UnsupportedOptionError for a part that is empty and for the axis of several events; BrokenArchitectureError
+    for starts, ends, axes and steps that do not fit each other.
+    """
     view = call.view()
     for axis, part in enumerate(slices(call, view.shape)):
         if axis == 0 and part != slice(None) and not (part.step == 1 and part.start == 0 and part.stop >= FAR):
@@ -123,7 +132,11 @@ def cut(call: OpArgs) -> TensorView:
 
 
 def split(call: OpArgs) -> tuple[TensorView, ...]:
-    """Split along an axis: by sizes, or evenly, where the last part may be smaller."""
+    """Split along an axis: by sizes, or evenly, where the last part may be smaller. One tensor for each output.
+
+    Raises ShapeError for sizes that are not those of the axis and of the outputs, BrokenArchitectureError for an axis
+    that the tensor does not have, UnsupportedOptionError for that of several events.
+    """
     view, count = call.view(), len(call.node.outputs)
     axis = axis_of(call, call.integer("axis", 0), len(view.shape))
     size = view.shape[axis]
@@ -145,7 +158,11 @@ def split(call: OpArgs) -> tuple[TensorView, ...]:
 
 
 def gather(call: OpArgs) -> TensorView:
-    """Gather with constant indices."""
+    """Gather with constant indices, of any shape, which takes the place of the axis; negative ones count from the end.
+
+    Raises BrokenArchitectureError for indices that the axis does not have, UnsupportedOptionError for none, for
+    computed ones, and for the axis of several events.
+    """
     view, indices = call.view(), np.asarray(call.constant(1, "indices").plain)
     axis = axis_of(call, call.integer("axis", 0), len(view.shape))
     size = view.shape[axis]
@@ -166,7 +183,10 @@ def gather(call: OpArgs) -> TensorView:
 
 
 def depth_to_space(call: OpArgs) -> TensorView:
-    """DepthToSpace: channels become cells; in mode CRD they are put in the order of DCR first."""
+    """DepthToSpace: channels become cells; in mode CRD they are put in the order of DCR first.
+
+    (1, c b b, h, w) becomes (1, c, h b, w b) for blocks of b cells. Raises ShapeError if the channels are no blocks.
+    """
     block, mode = call.integer("blocksize", 0), call.word("mode", "DCR")
     source = window.image(call, call.view())
     if source.rank != 2 or block < 1 or source.channels % block**2 or mode not in {"DCR", "CRD"}:  # height and width
@@ -190,7 +210,10 @@ def depth_to_space(call: OpArgs) -> TensorView:
 
 
 def space_to_depth(call: OpArgs) -> TensorView:
-    """SpaceToDepth: cells of a block become channels."""
+    """SpaceToDepth: cells of a block become channels.
+
+    (1, c, h b, w b) becomes (1, c b b, h, w) for blocks of b cells. Raises ShapeError if the image has no such blocks.
+    """
     block, source = call.integer("blocksize", 0), window.image(call, call.view())
     if source.rank != 2 or block < 1 or source.height % block or source.width % block:  # height and width
         raise call.builder.shape_error(f"an image of {source.height}x{source.width} has no blocks of {block}x{block}")
@@ -203,7 +226,13 @@ def space_to_depth(call: OpArgs) -> TensorView:
 
 
 def reduce(call: OpArgs) -> TensorView:
-    """ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceL1 and ReduceSumSquare over any axes."""
+    """ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceL1 and ReduceSumSquare over any axes.
+
+    Reduced axes get length 1, or go with `keepdims=0`.
+
+    Raises BrokenArchitectureError for an axis that the tensor does not have; UnsupportedOptionError for that of several
+    events, for computed axes, and for sums of more than `MAX_SUMMED` elements.
+    """
     view, kind = call.view(), call.node.kind
     rank = len(view.shape)
     named = call.numbers(1, "axes") if call.has(1) else call.integers("axes", (), low=-16)

@@ -79,7 +79,11 @@ def _vector(call: OpArgs, constant: Constant, size: int) -> src.Weight:
 
 
 def transposed_convolution(call: OpArgs) -> TensorView:
-    """ConvTranspose in one group and without dilation."""
+    """ConvTranspose in one group and without dilation; weights (in, out, h, w), bias (out,).
+
+    Raises UnsupportedOptionError for groups, dilation and computed weights; ShapeError for weights or a bias that do
+    not fit, and where nothing is left of the result; BrokenArchitectureError for another `kernel_shape`.
+    """
     source, stored, bias = window.image(call, call.view()), call.constant(1, "weights"), _bias(call, 2)
     rank = source.rank
     if call.integer("group", 1) != 1 or window.pair(call, "dilations", rank, (1,) * rank) != (1, 1):
@@ -101,7 +105,12 @@ def transposed_convolution(call: OpArgs) -> TensorView:
 
 
 def gemm(call: OpArgs) -> TensorView:
-    """Gemm: a dense layer; alpha and beta are multiplied into weights that have no quantizer."""
+    """Gemm: a dense layer; alpha and beta are multiplied into weights that have no quantizer.
+
+    Data (rows, in), weights (in, out), or (out, in) with `transB`, a bias that broadcasts against (rows, out).
+
+    Raises UnsupportedOptionError for `transA`, for factors of quantized weights and for computed weights; ShapeError.
+    """
     if call.integer("transA", 0):
         raise call.unsupported("transA is not supported", "export with the data not transposed")
     if call.is_old:
@@ -125,7 +134,10 @@ def _scaled(call: OpArgs, constant: Constant, name: str) -> Constant:
 
 
 def matrix_product(call: OpArgs) -> TensorView:
-    """MatMul with a constant matrix on the right."""
+    """MatMul of (..., in) with a constant matrix (in, out) on the right.
+
+    Raises UnsupportedOptionError for two computed tensors and for constants on the left, ShapeError.
+    """
     if isinstance(call.value(0), Constant):
         raise call.unsupported("weights on the left of the data are not supported", "transpose the product")
     if not isinstance(call.value(1), Constant):
@@ -176,7 +188,11 @@ def _dense(
 
 
 def normalization(call: OpArgs) -> TensorView:
-    """BatchNormalization at inference, along the channels."""
+    """BatchNormalization at inference, along the channels; scale, bias, mean and variance are (channels,).
+
+    Raises UnsupportedOptionError for training, `spatial=0`, computed constants and a negative variance; ShapeError for
+    constants of another length and for a tensor without channels.
+    """
     if call.integer("training_mode", 0) or not call.integer("is_test", int(not call.is_old)):
         raise call.unsupported("it normalizes by the batch", "export the model in inference mode")
     if not call.integer("spatial", 1):
@@ -205,7 +221,12 @@ def normalization(call: OpArgs) -> TensorView:
 
 
 def along_channels(call: OpArgs, view: TensorView, constants: list[Constant]) -> tuple[TensorView, list[Constant]]:
-    """Constants that broadcast against the file's tensor as vectors along the last axis that a layer holds."""
+    """Constants that broadcast against the file's tensor as vectors along the last axis that a layer holds.
+
+    The view is one whose layer has that axis last; values and grids of the constants become (channels,).
+
+    Raises ShapeError for what does not broadcast, or changes along several axes of a large tensor.
+    """
     arrays: list[Numbers] = []
     for one in constants:
         arrays.append(one.values)
@@ -227,7 +248,10 @@ def along_channels(call: OpArgs, view: TensorView, constants: list[Constant]) ->
 
 
 def scale_and_shift(call: OpArgs, view: TensorView, scale: FloatArray, shift: Constant) -> TensorView:
-    """`x * scale + shift`, as a normalization of mean 0 and variance 1; a shift after a linear layer is its bias."""
+    """`x * scale + shift`, as a normalization of mean 0 and variance 1; a shift after a linear layer is its bias.
+
+    Both broadcast against the tensor without making it larger. Raises ShapeError for those that do not.
+    """
     host = call.builder.operation(view.layer)
     factors = Constant(values=scale)
     turned, (factor, offset) = along_channels(call, view, [factors, shift])
@@ -249,7 +273,13 @@ def scale_and_shift(call: OpArgs, view: TensorView, scale: FloatArray, shift: Co
 
 
 def quantized_convolution(call: OpArgs) -> TensorView:
-    """QLinearConv: a convolution of decoded integers, rounded to integers again."""
+    """QLinearConv: a convolution of decoded integers, rounded to integers again.
+
+    Shapes are those of `convolution`; the bias (out,) has the product of the scales of input and weights as its step.
+
+    Raises UnsupportedOptionError for an input of another scale or zero point, UnsupportedQuantizerError for element
+    types and scales as `quantize_linear`, and what `convolution` raises.
+    """
     weights = decoded(call, call.constant(3, "weights"), 4, 5, axis=0)
     bias = None
     if call.has(8):
@@ -266,7 +296,11 @@ def quantized_convolution(call: OpArgs) -> TensorView:
 
 
 def quantized_matrix_product(call: OpArgs) -> TensorView:
-    """QLinearMatMul."""
+    """QLinearMatMul: a product (..., in) x (in, out) of decoded integers, rounded to integers again.
+
+    Raises UnsupportedOptionError for an input of another scale or zero point, UnsupportedQuantizerError for element
+    types and scales as `quantize_linear`, ShapeError.
+    """
     weights = decoded(call, call.constant(3, "weights"), 4, 5, axis=1)
     return quantized_result(call, _product(call, _coded_input(call), weights, None), 6, 7)
 

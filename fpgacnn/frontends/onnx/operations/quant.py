@@ -47,7 +47,16 @@ def _scale(call: OpArgs, number: int) -> FloatArray:
 
 
 def quant(call: OpArgs) -> Value:
-    """Quant (IntQuant): integers in the range of a bit width, times scale."""
+    """Quant (IntQuant): integers in the range of a bit width, times scale.
+
+    Scale, zero point and bit width are constants that broadcast against the data. Constant data of any shape become a
+    Constant whose grid has that shape; a computed tensor keeps its shape.
+
+    Raises UnsupportedQuantizerError for a scale that is not positive, widths other than 1 to 32, other rounding modes,
+    and zero points that would change the rounding of ties; BrokenArchitectureError without `signed` or `narrow`; ShapeError for what does
+    not broadcast; UnsupportedOptionError for computed parameters and for data between QuantizeLinear and
+    DequantizeLinear.
+    """
     scale, zero, bits = _scale(call, 1), _real(call.constant(2, "zero point")), _real(call.constant(3, "bit width"))
     if np.any(bits != np.rint(bits)) or np.any(bits < 1) or np.any(bits > MAX_BITS):
         raise _refused(call, f"a bit width is not a whole number from 1 to {MAX_BITS}")
@@ -71,7 +80,11 @@ def quant(call: OpArgs) -> Value:
 
 
 def bipolar(call: OpArgs) -> Value:
-    """BipolarQuant: -scale below 0, else scale."""
+    """BipolarQuant: -scale below 0, else scale, which is a constant that broadcasts against the data.
+
+    Raises UnsupportedQuantizerError for a scale that is not positive, ShapeError for one that does not broadcast,
+    UnsupportedOptionError for one that is computed.
+    """
     return _signs(call, _scale(call, 1))
 
 
@@ -123,7 +136,13 @@ def _shortened(vector: Numbers) -> Numbers:
 
 
 def truncation(call: OpArgs) -> TensorView:
-    """Trunc: integers lose their low bits; the first version keeps the scale, so it also divides."""
+    """Trunc of a computed tensor: integers lose their low bits; the first version keeps the scale, so it also divides.
+
+    Scale and widths are constants of one element; the second version, of six inputs, has a scale for its result.
+
+    Raises UnsupportedQuantizerError for a zero point, several or negative scales, several widths, and for CEIL and
+    unknown rounding modes; UnsupportedOptionError for a constant input and for computed parameters.
+    """
     if not call.has(5):
         call.meaningless("signed", "narrow")  # only in the second version
     view, scale, zero = call.view(), _scale(call, 1), _real(call.constant(2, "zero point"))
@@ -192,7 +211,14 @@ def _coding(call: OpArgs, scale_at: int, zero_at: int, rank: int, axis: int) -> 
 
 
 def quantize_linear(call: OpArgs) -> Value:
-    """QuantizeLinear: the layer has the decoded values, the view stores scale and zero point."""
+    """QuantizeLinear: the layer has the decoded values, the view stores scale and zero point.
+
+    Constant data become the codes, int64, in the same shape. Scale and zero point are () or (n,) along `axis`.
+
+    Raises UnsupportedQuantizerError for what `CODES` does not list, scales that are not positive, of 16 bits, in blocks
+    or of several axes, and zero points that do not fit them; ShapeError, UnsupportedOptionError for computed
+    parameters, BrokenArchitectureError for an axis that the data do not have.
+    """
     source = call.value(0)
     rank = source.values.ndim if isinstance(source, Constant) else len(source.shape)
     coding, kind = _coding(call, 1, 2, rank, call.integer("axis", 1))
@@ -210,7 +236,10 @@ def _integers(call: OpArgs, source: Value, coding: Coding, kind: int) -> Value:
 
 
 def quantized_result(call: OpArgs, view: TensorView, scale_at: int, zero_at: int) -> TensorView:
-    """The rounding that ends an operator on integers."""
+    """The rounding that ends an operator on integers; scale and zero point are its inputs of these numbers.
+
+    Raises what `quantize_linear` raises.
+    """
     coding, kind = _coding(call, scale_at, zero_at, len(view.shape), 1)
     found = _integers(call, view, coding, kind)
     assert isinstance(found, TensorView)
@@ -218,7 +247,14 @@ def quantized_result(call: OpArgs, view: TensorView, scale_at: int, zero_at: int
 
 
 def dequantize_linear(call: OpArgs) -> Value:
-    """DequantizeLinear: of stored integers, of results of QuantizeLinear, or of an integer input."""
+    """DequantizeLinear: of stored integers, of results of QuantizeLinear, or of an integer input.
+
+    Stored integers become a float64 Constant of the same shape; a computed tensor keeps its shape.
+
+    Raises UnsupportedQuantizerError for a scale or zero point other than those of the QuantizeLinear before it, several
+    scales for an integer input, and what `quantize_linear` refuses of scales; BrokenArchitectureError, ShapeError,
+    UnsupportedOptionError for computed parameters.
+    """
     source = call.value(0)
     if isinstance(source, Constant):
         return decoded(call, call.constant(0, "weights"), 1, 2, axis=call.integer("axis", 1))
@@ -238,7 +274,9 @@ def coded_result(builder: GraphBuilder, view: TensorView) -> TensorView | None:
     """The whole numbers of an output that nothing decodes: its quantizer, then a scale, then one with a step of 1.
 
     The scale comes behind the quantizer, because `x / s` and `x * (1 / s)` differ where a value lies between two steps.
-    None where another layer than one quantizer of all channels makes the output.
+    The shape stays. None where another layer than one quantizer of all channels makes the output.
+
+    Raises TooLargeError and ShapeError as every new layer does.
     """
     coding, layer = view.coding, builder.layer(view.layer)
     function = layer.operation.function if isinstance(layer.operation, src.Activate) else None
@@ -263,7 +301,11 @@ def _shifted(call: OpArgs, view: TensorView, offset: float) -> TensorView:
 
 
 def decoded(call: OpArgs, stored: Constant, scale_at: int, zero_at: int, *, axis: int) -> Constant:
-    """Stored integers as decoded numbers, with their quantizer."""
+    """Stored integers as decoded numbers, float64 of the same shape, with their quantizer.
+
+    Raises UnsupportedQuantizerError for stored real numbers, for types that `CODES` does not list and for integers that
+    have a quantizer already; ShapeError for a scale that does not broadcast; what `quantize_linear` raises for scales.
+    """
     coding, _ = _coding(call, scale_at, zero_at, stored.values.ndim, axis)
     if stored.kind not in CODES or stored.grid is not None:
         raise _refused(call, f"stored numbers of element type {stored.kind} are not supported")

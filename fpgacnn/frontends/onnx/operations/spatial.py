@@ -82,7 +82,10 @@ def global_pool(call: OpArgs) -> TensorView:
 
 
 def over_space(call: OpArgs, source: Image, kind: src.PoolKind, shape: Shape) -> TensorView:
-    """The pooled channels (channels,) of an image, which the file sees in `shape`."""
+    """The pooled channels (channels,) of an image, which the file sees in `shape`.
+
+    Raises TooLargeError and ShapeError as every new layer does.
+    """
     return call.result(src.GlobalPool(kind=kind), (source.layer,), (source.channels,), (0,), shape)
 
 
@@ -114,7 +117,12 @@ def _space(source: Image, by_axis: Mapping[int, tuple[int, int]]) -> Pads:
 
 
 def pad(call: OpArgs) -> TensorView:
-    """Pad with zeros."""
+    """Pad with zeros, `pads` (2 n,) for n axes: all, or those of the input `axes`. Other axes keep their length.
+
+    Raises BrokenArchitectureError for pads that do not fit the axes and for an axis that is named twice or missing;
+    UnsupportedOptionError for other modes and values, pads below 0 or above `MAX_BORDER`, and the axis of events;
+    TooLargeError.
+    """
     view, rank = call.view(), len(call.view().shape)
     sizes = call.numbers(1, "pads") if call.has(1) else call.integers("pads", low=-window.MAX_BORDER)
     axes = [axis_of(call, axis, rank) for axis in call.numbers(3, "axes")] if call.has(3) else list(range(rank))
@@ -157,7 +165,12 @@ def _grown(call: OpArgs, view: TensorView, axis: int, before: int, after: int) -
 
 
 def resize(call: OpArgs) -> TensorView:
-    """Resize and Upsample by repetition."""
+    """Resize and Upsample by repetition: every axis of space grows by a whole number.
+
+    Raises UnsupportedOptionError for other modes, for cells that are not repeated evenly, for factors that are no whole
+    numbers, and for other axes than those of space; BrokenArchitectureError for a number of sizes or scales that is not
+    that of the axes; ShapeError, TooLargeError.
+    """
     view = call.view()
     if call.word("mode", "nearest") != "nearest":
         raise call.unsupported(f"mode {call.word('mode', 'nearest')!r} is not supported", "use mode='nearest'")

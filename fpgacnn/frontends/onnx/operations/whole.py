@@ -76,7 +76,10 @@ def _refuse_quotient(call: OpArgs, view: TensorView) -> None:
 
 
 def rounded(call: OpArgs) -> TensorView:
-    """Floor, Ceil, and Round, which rounds half to even."""
+    """Floor, Ceil, and Round, which rounds half to even; shape and element type stay.
+
+    Raises UnsupportedOptionError for a quotient that float32 rounded, and for a constant or coded input.
+    """
     view = call.view()
     _refuse_quotient(call, view)
     step = -1.0 if call.node.kind == "Ceil" else 1.0
@@ -84,7 +87,10 @@ def rounded(call: OpArgs) -> TensorView:
 
 
 def sign(call: OpArgs) -> TensorView:
-    """Sign, -1, 0 or 1: the ceiling, at most 1, of what is above 0 and the floor, at least -1, of what is below."""
+    """Sign, -1, 0 or 1: the ceiling, at most 1, of what is above 0 and the floor, at least -1, of what is below.
+
+    Shape and element type stay. Raises UnsupportedOptionError for a constant or coded input.
+    """
     view = call.view()
     above = _activated(call, view, _in_steps(Rounding.TRN, step=-1.0, low=-1.0, high=0.0))
     below = _activated(call, view, _in_steps(Rounding.TRN, low=-1.0, high=0.0))
@@ -96,12 +102,19 @@ def sign(call: OpArgs) -> TensorView:
 
 
 def magnitude(call: OpArgs) -> TensorView:
-    """Abs: a leaky ReLU of slope -1."""
+    """Abs: a leaky ReLU of slope -1; shape and element type stay.
+
+    Raises UnsupportedOptionError for a constant or coded input.
+    """
     return call.elementwise(src.Activate(function=src.Relu(negative_slope=-1.0)), call.view())
 
 
 def cast(call: OpArgs) -> Value:
-    """Cast: real numbers are cut towards zero; whole ones must fit where the new type holds fewer."""
+    """Cast: real numbers are cut towards zero; whole ones must fit where the new type holds fewer. The shape stays.
+
+    Raises UnsupportedOptionError for types that are no numbers, for 16 bits where they would round, for a quotient that
+    float32 rounded, and for a coded input; BrokenArchitectureError for a type that does not exist.
+    """
     view, kind = call.view(), target(call)
     if view.kind == BOOL and (kind in REALS or is_whole(kind)):
         return replace(view, kind=kind)
@@ -132,7 +145,10 @@ def _has_digits(kind: int, digits: int) -> bool:
 
 
 def target(call: OpArgs) -> int:
-    """The element type that Cast names, by its number or, in old operator sets, by its name."""
+    """The element type that Cast names, by its number or, in old operator sets, by its name.
+
+    Raises BrokenArchitectureError for an unknown name, and where there is none.
+    """
     if isinstance(call.attribute("to"), str):
         name = call.word("to", "").upper()
         if name not in NAMES:
@@ -144,7 +160,10 @@ def target(call: OpArgs) -> int:
 
 
 def fitted(call: OpArgs, value: Value) -> Value:
-    """A result on integers that planning must prove to stay in its element type; means of integers are refused."""
+    """A result on integers that planning must prove to stay in its element type; other results are given back.
+
+    Raises UnsupportedOptionError for means of integers.
+    """
     if not isinstance(value, TensorView) or not is_whole(value.kind) or value.coding is not None:
         return value
     if call.node.kind in _NO_MEANS:
@@ -156,7 +175,10 @@ def fitted(call: OpArgs, value: Value) -> Value:
 
 
 def divided(call: OpArgs, view: TensorView, divisor: Constant) -> TensorView:
-    """A division of whole numbers, cut towards zero, by powers of two."""
+    """A division of whole numbers, cut towards zero, by powers of two; the divisor broadcasts against the tensor.
+
+    Raises UnsupportedOptionError for other divisors, ShapeError for those that do not fit.
+    """
     whole = np.asarray(divisor.plain, np.float64)
     if not is_power_of_two(whole) or np.any(whole == 0):
         raise call.unsupported(
@@ -167,7 +189,10 @@ def divided(call: OpArgs, view: TensorView, divisor: Constant) -> TensorView:
 
 
 def plus(call: OpArgs, view: TensorView, constant: Constant) -> TensorView:
-    """Whole numbers plus constants, in parts that float32 holds exactly: 64 bits need at most three of 24 bits."""
+    """Whole numbers plus constants, in parts that float32 holds exactly: 64 bits need at most three of 24 bits.
+
+    The constant, int64, broadcasts against the tensor. Raises ShapeError for one that does not fit.
+    """
     rest = np.asarray(constant.plain, np.int64)
     while np.any(rest):
         part = rest.astype(np.float32).astype(np.float64)
@@ -177,9 +202,9 @@ def plus(call: OpArgs, view: TensorView, constant: Constant) -> TensorView:
 
 
 def times(call: OpArgs, view: TensorView, constant: Constant) -> TensorView:
-    """Whole numbers times constants.
+    """Whole numbers times constants that broadcast against the tensor.
 
-    Raises UnsupportedOptionError for factors that float32 does not hold.
+    Raises UnsupportedOptionError for factors that float32 does not hold, ShapeError for those that do not fit.
     """
     factor = np.asarray(constant.plain, np.float64)
     if not np.array_equal(factor.astype(np.float32).astype(np.float64), factor):
@@ -188,7 +213,11 @@ def times(call: OpArgs, view: TensorView, constant: Constant) -> TensorView:
 
 
 def shifted(call: OpArgs) -> TensorView:
-    """BitShift of unsigned numbers by constants."""
+    """BitShift of unsigned numbers by constants from 0 to 62, which broadcast without making the tensor larger.
+
+    Raises BrokenArchitectureError for other types, numbers of places and directions; ShapeError; UnsupportedOptionError
+    for computed places.
+    """
     view, places = call.view(), np.asarray(call.constant(1, "number of places").plain, np.float64)
     direction = call.word("direction", "")
     if (
@@ -205,7 +234,11 @@ def shifted(call: OpArgs) -> TensorView:
 
 
 def modulo(call: OpArgs) -> TensorView:
-    """Mod of whole numbers by one positive power of two, the rest never negative."""
+    """Mod of whole numbers by one positive power of two, the rest never negative; shape and element type stay.
+
+    Raises UnsupportedOptionError for real numbers, other or several divisors, and a rest with the sign of the dividend;
+    ShapeError for a divisor of more axes than the tensor.
+    """
     view, divisor = call.view(), call.scalar(1, "divisor")
     call.must_not_grow(view, call.constant(1, "divisor").values.shape)
     if not is_whole(view.kind) or divisor <= 0 or not is_power_of_two(np.array([divisor])) or divisor > src.UNLIMITED:
@@ -220,7 +253,7 @@ def modulo(call: OpArgs) -> TensorView:
 
 
 def exact_in_float32(call: OpArgs, view: TensorView, values: FloatArray) -> FloatArray:
-    """Constants that are added to whole numbers as they are.
+    """Constants, float64 of any shape, that limit or join whole numbers, as they are.
 
     Raises UnsupportedOptionError for those that float32 does not hold.
     """
@@ -230,7 +263,11 @@ def exact_in_float32(call: OpArgs, view: TensorView, values: FloatArray) -> Floa
 
 
 def cast_of_constants(call: OpArgs, values: Constant) -> Constant:
-    """Cast of a constant, which float types of fewer bits round."""
+    """Cast of a constant of any shape, which float types of fewer bits round; whole numbers become int64.
+
+    Raises UnsupportedOptionError for types that are no numbers and for real numbers beyond a type of whole numbers,
+    BrokenArchitectureError for a type that does not exist.
+    """
     kind = target(call)
     if kind not in REALS | {BOOL} and not is_whole(kind):
         raise call.unsupported(f"a cast to element type {kind} is not supported", "cast to real or whole numbers")

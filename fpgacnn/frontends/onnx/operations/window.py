@@ -71,13 +71,20 @@ def image(call: OpArgs, view: TensorView, *, last: bool | None = None) -> Image:
 
 
 def pair(call: OpArgs, name: str, rank: int, default: Sequence[int] | None = None) -> Pair:
-    """An attribute for each axis of space as (height, width)."""
+    """An attribute for each of the `rank` axes of space, whole numbers from 1, as (height, width).
+
+    Raises BrokenArchitectureError for other values, and where there is no default and the file gives none.
+    """
     values = call.integers(name, default, low=1, count=rank)
     return (1, values[0]) if rank == 1 else (values[0], values[1])
 
 
 def padding(call: OpArgs, sizes: Pair, reach: Pair, strides: Pair, rank: int) -> Pads:
-    """Top, bottom, left and right cells around the image."""
+    """Top, bottom, left and right cells around an image of (height, width) `sizes`.
+
+    `reach` is the window with its gaps. Raises BrokenArchitectureError for an unknown `auto_pad` and for another number
+    of pads, UnsupportedOptionError for pads above `MAX_BORDER`.
+    """
     kind = call.word("auto_pad", "NOTSET")
     if kind != "NOTSET":
         call.meaningless("pads")
@@ -111,7 +118,8 @@ def outputs(call: OpArgs, sizes: Pair, pads: Pads, reach: Pair, strides: Pair) -
 def transposed(call: OpArgs, sizes: Pair, window: Pair, strides: Pair, rank: int) -> tuple[Pair, Pair]:
     """Rows and columns cut off at the begin of a transposed convolution's sums, and those of its result.
 
-    Raises ShapeError if nothing is left.
+    Raises ShapeError if nothing is left, BrokenArchitectureError for attributes of other lengths, and what `padding`
+    raises.
     """
     extra = call.integers("output_padding", (0,) * rank, count=rank)
     extra = (0, *extra) if rank == 1 else extra
@@ -136,6 +144,9 @@ def transposed(call: OpArgs, sizes: Pair, window: Pair, strides: Pair, rank: int
 def result(
     call: OpArgs, operation: SourceOperation, source: Image, height: int, width: int, channels: int
 ) -> TensorView:
-    """A new layer behind an image, as the file sees it."""
+    """A new layer behind an image, as the file sees it: (1, channels, height, width), or channels last as the image.
+
+    Raises TooLargeError and ShapeError as every new layer does.
+    """
     layer_shape = source.layer_shape(height, width, channels)
     return call.result(operation, (source.layer,), layer_shape, source.order(), source.shape(height, width, channels))
