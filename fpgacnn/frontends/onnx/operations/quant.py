@@ -53,9 +53,9 @@ def quant(call: OpArgs) -> Value:
     Constant whose grid has that shape; a computed tensor keeps its shape.
 
     Raises UnsupportedQuantizerError for a scale that is not positive, widths other than 1 to 32, other rounding modes,
-    and zero points that would change the rounding of ties; BrokenArchitectureError without `signed` or `narrow`; ShapeError for what does
-    not broadcast; UnsupportedOptionError for computed parameters and for data between QuantizeLinear and
-    DequantizeLinear.
+    and zero points that would change the rounding of ties; BrokenArchitectureError without `signed` or `narrow`;
+    ShapeError for what does not broadcast; UnsupportedOptionError for computed parameters and for data between
+    QuantizeLinear and DequantizeLinear.
     """
     scale, zero, bits = _scale(call, 1), _real(call.constant(2, "zero point")), _real(call.constant(3, "bit width"))
     if np.any(bits != np.rint(bits)) or np.any(bits < 1) or np.any(bits > MAX_BITS):
