@@ -9,7 +9,7 @@ import pytest
 
 from fpgacnn.design import Design, IoType
 from fpgacnn.design.project import HlsProject
-from fpgacnn.errors import WrapperFormError, WrapperFrameError
+from fpgacnn.errors import RtlSimulationError, WrapperFormError, WrapperFrameError
 from fpgacnn.hardware.board.beats import Beats, WrapperSimulation, beats_of, frames_of
 from fpgacnn.hardware.board.layout import PARTIAL, SHORT, Layout, layout_of
 from fpgacnn.hardware.board.rtl_simulate import WrapperRtl
@@ -24,7 +24,7 @@ from fpgacnn.sim.compare import compare
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.result import SimulationResult
 from tests.support.networks import Builder
-from tests.support.rtl import needs_verilator, rtl_design
+from tests.support.rtl import LATE_BRANCH, needs_verilator, rtl_design, with_depth, words_that_come_together
 
 PART = "xc7z020clg400-1"
 
@@ -126,8 +126,27 @@ def test_every_code_of_the_wrapper_of_rtl_is_the_emulators_with_random_stalls(io
     damaged_frames(simulation, layout, codes, answers)
 
 
+@pytest.mark.agree
+@needs_verilator
+@pytest.mark.parametrize("more", [0, -4])
+def test_inputs_that_are_merged_may_pause_for_long(more: int) -> None:
+    """The last input, four pixels a word, pauses behind its first word: the layers' end waits in the network's FIFO."""
+    build = Builder(seed=7)
+    words_that_come_together(build)
+    design, codes = rtl_design(build), build.events(40)
+    project = backend.convert(design)
+    layout = layout_of(design, [1] * 5, network_digest(project), 32)
+    files = rtl_wrapper_files(layout, project)
+    simulation = WrapperRtl(with_depth(project, LATE_BRANCH, more), files, layout, board="pynq-z2")
+    if more:
+        with pytest.raises(RtlSimulationError, match=f"u_{LATE_BRANCH} holds more than 11 words"):
+            simulation.run(codes)
+        return
+    assert compare(simulation.run(codes), ReferenceEmulator(design).run(codes)).holds
+
+
 def narrow_groups() -> Builder:
-    """One input whose pixels fill a word in part: five in eight lanes, and the last word has other groups."""
+    """An input of 21 pixels with one code of 5 bits: eight pixels in a word of 64 bits, five in the last word."""
     build = Builder(seed=4)
     build.end(build.convolution(build.input((3, 7, 1), "fixed<5,2>"), (1, 1, 1, 2), (3, 7, 2)))
     return build

@@ -20,7 +20,16 @@ from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.rtl.run import RtlSimulation, Traffic
 from tests.support import networks
 from tests.support.networks import Builder
-from tests.support.rtl import built_and_refused, differing, needs_verilator, rtl_design
+from tests.support.rtl import (
+    LATE_BRANCH,
+    SLOW_PIXELS,
+    built_and_refused,
+    differing,
+    needs_verilator,
+    rtl_design,
+    with_depth,
+    words_that_come_together,
+)
 
 EVENTS = 24
 
@@ -153,6 +162,24 @@ def test_a_layer_whose_words_come_in_other_clocks_is_named() -> None:
     assert (simulation.clocks_equal_schedule, simulation.other_clocks) == (False, (late,))
     with pytest.raises(RtlSimulationError, match=f"{late}: words came earlier or later"):
         simulation.refuse_other_clocks()
+
+
+@pytest.mark.agree
+@needs_verilator
+@pytest.mark.parametrize("shorter", [None, SLOW_PIXELS, LATE_BRANCH])
+def test_long_pauses_of_any_input_lose_no_word_and_no_fifo_is_longer_than_they_need(shorter: str | None) -> None:
+    build = Builder(seed=7)
+    words_that_come_together(build)
+    design, codes = rtl_design(build), build.events(80)
+    project, traffic = backend.convert(design), Traffic(longest=2000, seed=10)
+    edited = project if shorter is None else with_depth(project, shorter, -1)
+    simulation = RtlSimulation(edited, design)
+    if shorter is not None:
+        with pytest.raises(RtlSimulationError, match=f"u_{shorter} holds more than"):
+            simulation.clocked(codes, traffic)
+        return
+    answers, expected = simulation.clocked(codes, traffic).answers.outputs, ReferenceEmulator(design).run(codes).outputs
+    assert all((answers[name].array == expected[name].array).all() for name in expected)
 
 
 FAULTS: dict[str, tuple[Callable[[Builder], None], str, str, str]] = {

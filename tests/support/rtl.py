@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from fpgacnn.design import BackendName, Design, IoType
+from fpgacnn.design.rtl_project import RtlProject
 from fpgacnn.errors import FpgacnnError, VerilatorMissingError
 from fpgacnn.hardware.rtl import backend
 from fpgacnn.hardware.rtl.kernels.arithmetic import ROUNDINGS, ArithmeticGraph, Op, round_code
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Codes, parse_format
-from fpgacnn.ir.source import PoolKind
+from fpgacnn.ir.source import MergeKind, PoolKind
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.rtl.run import RtlSimulation, Traffic
 from fpgacnn.sim.rtl.verilator import find_verilator
@@ -115,7 +118,7 @@ def _value(op: Op, args: Sequence[int], data: tuple[int, ...], values: Sequence[
 def differing(build: Builder, events: int, *, random_seed: int = 1, io: IoType = IoType.STREAM) -> list[str]:
     """What is wrong with a network in RTL simulation: outputs that differ from the emulator, and clocks.
 
-    Runs the events without pauses, with pauses, with pauses and stalls, and with late frames.
+    Runs the events without pauses, with pauses, with pauses and stalls, with late frames, and with long pauses.
     """
     design, codes = rtl_design(build, io), build.events(events)
     simulation = RtlSimulation(backend.convert(design), design)
@@ -131,11 +134,45 @@ def differing(build: Builder, events: int, *, random_seed: int = 1, io: IoType =
         Traffic(pauses=30, stalls=60, seed=random_seed + 1),
         Traffic(stalls=85, seed=random_seed + 2),
         Traffic(late_frames=True, seed=random_seed + 3),
+        Traffic(longest=300, seed=random_seed + 4),
     ):
         answers = simulation.clocked(codes, traffic).answers.outputs
         wrong = [name for name in expected if not np.array_equal(answers[name].array, expected[name].array)]
         found += [f"{name} with {traffic}" for name in wrong]
     return found
+
+
+SLOW_PIXELS, LATE_BRANCH = "fifo_n16", "fifo_0_n15"
+"""FIFOs of `words_that_come_together`: before the upsampling, and of the layers' end at the merge."""
+
+
+def words_that_come_together(build: Builder) -> None:
+    """A merge of two inputs, one of which is late by three layers; and windows before pixels that leave more slowly.
+
+    Windows keep their last words while the next frame pauses behind its first word.
+    """
+    shape = (4, 4, 1)
+    ends = []
+    for _ in range(2):
+        end = build.input(shape)
+        for _ in range(3):
+            sums = build.convolution(end, (3, 3, 1, 1), shape, pads=(1, 1, 1, 1))
+            end = build.cast(sums, shape, "fixed<6,2,RND,SAT>")
+        ends.append(end)
+    build.end(build.add(hw.Merge(kind=MergeKind.ADD), shape, ends[0], build.input(shape)))
+    build.end(build.add(src.Upsample(factors=(2, 2)), (8, 8, 1), ends[1]))
+
+
+def with_depth(project: RtlProject, fifo: str, more: int) -> RtlProject:
+    """A project with a FIFO whose depth is other by some words."""
+    top = "rtl/myproject.sv"
+
+    def other(found: re.Match[str]) -> str:
+        return f"DEPTH({int(found['depth']) + more}){found['name']}"
+
+    text, count = re.subn(rf"DEPTH\((?P<depth>\d+)\)(?P<name>\) u_{fifo} )", other, project.files[top].decode())
+    assert count == 1
+    return replace(project, files={**project.files, top: text.encode()})
 
 
 def small_cnn(seed: int) -> Design:

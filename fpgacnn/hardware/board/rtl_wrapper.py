@@ -112,10 +112,12 @@ _INPUT = """  wire group_valid_{n}, group_ready_{n}, x_valid_{n}, x_ready_{n};
     .clk(ap_clk), .rst(rst), .in_valid(word_valid && to_{n}), .in_ready(ready_{n}), .in_data(word),
     .out_valid(group_valid_{n}), .out_ready(group_ready_{n}), .out_data(group_{n}));
 """
-_ALONE = "  assign x_{n} = codes_{n}, x_valid_{n} = group_valid_{n}, group_ready_{n} = x_ready_{n};"
-_GATHERED = """  fpgacnn_axis_gather #(.DW({code_bits}), .GROUPS({groups})) u_gather_{n} (
+_DIRECT = "  assign x_{n} = codes_{n}, x_valid_{n} = group_valid_{n}, group_ready_{n} = x_ready_{n};"
+_QUEUED = """  fpgacnn_axis_queue #(.DW({code_bits}), .DEPTH({depth})) u_event_{n} (
     .clk(ap_clk), .rst(rst), .in_valid(group_valid_{n}), .in_ready(group_ready_{n}), .in_data(codes_{n}),
     .out_valid(x_valid_{n}), .out_ready(x_ready_{n}), .out_data(x_{n}));"""
+"""The network begins an event with the first group of every input, and the words of the inputs follow each other: each
+but the last waits in a FIFO for one event."""
 _OUTPUT = """  wire y_valid_{n}, y_ready_{n}, answer_valid_{n};
   wire [{axi_last}:0] y_{n};
   wire [{last}:0] lanes_{n} = {{{lanes}}};
@@ -158,7 +160,7 @@ def _source(layout: Layout, project: RtlProject) -> str:
         ready_wires=", ".join(f"ready_{n}" for n in inputs),
         ready_in=" || ".join(f"to_{n} && ready_{n}" for n in inputs),
         units="\n".join(
-            [_input(n, words, port, alone=len(given) == 1) for n, (words, port) in enumerate(given)]
+            [_input(n, words, port, last=n == len(given) - 1) for n, (words, port) in enumerate(given)]
             + [_output(n, words, port) for n, (words, port) in enumerate(taken)]
         ),
         top=project.top,
@@ -205,10 +207,10 @@ def _pins(port: RtlPort, letter: str, number: int, *, bits: int) -> list[str]:
     ]
 
 
-def _input(number: int, words: PortWords, port: RtlPort, *, alone: bool) -> str:
+def _input(number: int, words: PortWords, port: RtlPort, *, last: bool) -> str:
     lane = words.lane_bits
     codes = [f"group_{number}[{channel * lane} +: {port.bits}]" for channel in reversed(range(port.channels))]
-    text = _INPUT + (_ALONE if alone else _GATHERED)
+    text = _INPUT + (_DIRECT if last else _QUEUED)
     return text.format(
         n=number,
         bits=words.word_bits,
@@ -218,6 +220,7 @@ def _input(number: int, words: PortWords, port: RtlPort, *, alone: bool) -> str:
         codes=_listed(codes),
         code_bits=port.width,
         code_last=port.width - 1,
+        depth=max(2, words.groups),
     )
 
 

@@ -2,7 +2,8 @@
 
 Times are clocks since the first token of the first frame. They are computed for several arrivals: frames that follow
 each other without a pause, which is what the schedule of a project states, frames with pauses between them, tokens
-with random pauses, and frames whose tokens are late. FIFO depths are the largest fill over all of these.
+with random pauses, and frames whose tokens are late: by one interval, or so late that everything before them has left
+the network. FIFO depths are the largest fill over all of these.
 """
 
 from __future__ import annotations
@@ -26,6 +27,20 @@ FRAMES = 5
 
 SEED = 20_261_130
 PAUSE_SHARES = (0.1, 0.4)
+
+EVERY_OR_SECOND = ((0, 1, 2, 3, 4), (0, 2, 4), (1, 3))
+"""Late frames: all, or every second one, beginning with the first or with the second one."""
+
+LATE_RUNS = ((0, 1), (0, 1, 2), (0, 1, 2, 3), (1, 2), (1, 2, 3))
+"""Late frames that follow each other, before a frame without a pause: windows keep their last words until the next
+pixels come, so the words of three frames come together."""
+
+LONG_PAUSE = 1 << 32
+"""Clocks after which every window and every FIFO of a network stands still."""
+
+LATE_PLACES, FEW = 8, 4
+"""A long pause begins behind the first word of a frame, and after 1, 2, ... of so many equal parts: behind a pooling,
+a layer has its first word later. With more inputs than FEW, it begins behind the first word only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +93,9 @@ def arrivals(tokens: Sequence[int], least: int) -> list[Times]:
     """Arrivals at every input: frames without a pause, with pauses between frames, random pauses, and late frames.
 
     At least `least` clocks lie between the beginnings of two frames. All inputs begin a frame together. In a late
-    frame, all tokens but the first wait for one interval, so the next frame follows directly behind its last token.
-    All frames are late, or every second one, beginning with the first or with the second one: at each input alone,
-    and at all inputs.
+    frame, all tokens but the first wait for one interval, so the next frame follows directly behind its last token;
+    or the tokens from one of LATE_PLACES on wait for LONG_PAUSE. Late are EVERY_OR_SECOND and LATE_RUNS: at each input
+    alone, and at all inputs.
     """
     longest = max(least, *tokens)
     plain = [np.zeros((FRAMES, count), np.int64) for count in tokens]
@@ -94,12 +109,20 @@ def arrivals(tokens: Sequence[int], least: int) -> list[Times]:
         found.append(_entered(pauses, FRAMES, 0, least))
     everyone = range(len(tokens))
     for late in [*([one] for one in everyone if len(tokens) > 1), [*everyone]]:
-        for which in (slice(None), slice(0, None, 2), slice(1, None, 2)):
-            pauses = [one.copy() for one in plain]
-            for one in late:
-                pauses[one][which, 1:] = longest
-            found.append(_entered(pauses, FRAMES, 0, least))
+        found += [_late(tokens, late, 0, longest, which, least) for which in EVERY_OR_SECOND]
+        for part in range(LATE_PLACES if len(tokens) <= FEW else 1):
+            found += [_late(tokens, late, part, LONG_PAUSE, which, least) for which in (*EVERY_OR_SECOND, *LATE_RUNS)]
     return [tuple(arrival[number] for arrival in found) for number in range(len(tokens))]
+
+
+def _late(
+    tokens: Sequence[int], late: Sequence[int], part: int, pause: int, which: Sequence[int], least: int
+) -> list[Clocks]:
+    """Frames `which` of the inputs `late` pause behind their first word, or after `part` of LATE_PLACES parts."""
+    pauses = [np.zeros((FRAMES, count), np.int64) for count in tokens]
+    for one in late:
+        pauses[one][list(which), max(1, tokens[one] * part // LATE_PLACES) :] = pause
+    return _entered(pauses, FRAMES, 0, least)
 
 
 def _entered(pauses: Sequence[Clocks], frames: int, between: int, least: int) -> list[Clocks]:

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 from fpgacnn.design.rtl_project import RtlPort, RtlProject
 
+LONG_PAUSES = 3
+"""Words in 100 before which an input makes a long pause."""
+
 _MAIN = """// Arguments: frames, pauses of the input and stalls of the answers in %, seed, most clocks,
-// clocks that every second frame pauses behind its first word.
+// clocks that every second frame pauses behind its first word, most clocks of a long pause (0: none) before a word.
 #include "Vtop.h"
 #include "verilated.h"
 #include <cstdint>
@@ -16,6 +19,7 @@ _MAIN = """// Arguments: frames, pauses of the input and stalls of the answers i
 #include <cstring>
 
 typedef std::uint32_t Word;
+static const unsigned LONG_PAUSES = @LONG_PAUSES@; // in % of words
 
 static void give_up(const char *what) {
     std::printf("error: %s\\n", what);
@@ -64,9 +68,13 @@ int main(int, char **arguments) {
     std::uint64_t state = std::strtoull(arguments[4], nullptr, 10) * 2 + 1;
     const std::uint64_t most = std::strtoull(arguments[5], nullptr, 10);
     const std::uint64_t hold = std::strtoull(arguments[6], nullptr, 10);
+    const std::uint64_t longest = std::strtoull(arguments[7], nullptr, 10);
     auto chance = [&state](unsigned percent) {
         state = state * 6364136223846793005ull + 1442695040888963407ull;
         return (state >> 33) % 100 < percent;
+    };
+    auto long_pause = [&state, &chance, longest] {
+        return longest && chance(LONG_PAUSES) ? (state >> 20) % longest : 0;
     };
     Verilated::randReset(2);
     Verilated::randSeed(std::atoi(arguments[4]) + 1);
@@ -116,6 +124,7 @@ def words(bits: int) -> int:
 def main_program(project: RtlProject) -> str:
     """The main program for a project's ports. It writes `out_N.bin`, until every answer is there."""
     parts = {
+        "LONG_PAUSES": str(LONG_PAUSES),
         "FILES": _files(project),
         "BUFFERS": _buffers(project),
         "IDLE": "\n    ".join(
@@ -133,6 +142,8 @@ def main_program(project: RtlProject) -> str:
             f"                first = now;\n            begun = true;\n            entered{number}++;\n"
             f"            if (entered{number} % {2 * port.tokens} == 1)\n"
             f"                next{number} = now + 1 + hold;\n"
+            f"            if (const std::uint64_t pause = long_pause())\n"
+            f"                next{number} = now + 1 + pause;\n"
             f"            offered{number} = false;\n        }}"
             for number, port in enumerate(project.inputs)
         ),

@@ -17,7 +17,7 @@ from fpgacnn.ir.fixed_point import CodeArray, Codes
 from fpgacnn.sim.csim import DEFAULT_SECONDS
 from fpgacnn.sim.result import SimulationResult
 from fpgacnn.sim.rtl.build import MAIN, RtlProgram
-from fpgacnn.sim.rtl.driver import main_program
+from fpgacnn.sim.rtl.driver import LONG_PAUSES, main_program
 from fpgacnn.sim.rtl.driver import words as word_count
 from fpgacnn.system.atomic_dir import temporary_folder
 from fpgacnn.system.files.regular import read_regular
@@ -32,12 +32,14 @@ class Traffic:
     """Pauses of the events and stalls of the answers in percent of clocks, from a seed.
 
     With `late_frames`, every second frame, from the first one on, pauses for one interval behind its first word.
+    `longest`: clocks that each input waits at most, before 3 % of its words; 0: no such pauses.
     """
 
     pauses: int = 0
     stalls: int = 0
     seed: int = 1
     late_frames: bool = False
+    longest: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +111,10 @@ class RtlSimulation:
             answers = frames * sum(port.tokens for port in self._project.outputs)
             hold = self._project.interval if traffic.late_frames else 0
             most = (tokens + answers + self._project.latency) * slowest * 2 + frames * hold + SPARE_CLOCKS
-            words = [str(one) for one in (frames, traffic.pauses, traffic.stalls, traffic.seed, most, hold)]
+            most += tokens * traffic.longest * LONG_PAUSES // 25
+            words = [
+                str(one) for one in (frames, traffic.pauses, traffic.stalls, traffic.seed, most, hold, traffic.longest)
+            ]
             finished = run([program, *words], folder=here, seconds=self._seconds, inherited=handles)
             if finished.status != 0:
                 raise RtlSimulationError(how=finished.how, why=finished.last_line)

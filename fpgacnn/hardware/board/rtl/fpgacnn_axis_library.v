@@ -127,31 +127,4 @@ module fpgacnn_axis_queue #(parameter DW = 8, parameter DEPTH = 2) (
         .clk(clk), .rst(rst), .begun(took), .ended(gave), .open(in_ready));
 endmodule
 
-// A FIFO for the groups of one event, which leave it only when all of them are there: inputs of a network whose words come
-// one after the other enter it side by side, without a pause.
-module fpgacnn_axis_gather #(parameter DW = 8, parameter GROUPS = 4) (
-    input wire clk, input wire rst,
-    input wire in_valid, output wire in_ready, input wire [DW-1:0] in_data,
-    output wire out_valid, input wire out_ready, output wire [DW-1:0] out_data);
-    wire queue_valid, in_last, out_last;
-    wire whole = in_valid && in_ready && in_last;
-    wire sent = out_valid && out_ready && out_last;
-    reg [1:0] events; // with all their groups in the FIFO
-    assign out_valid = queue_valid && events != 0;
-    fpgacnn_axis_queue #(.DW(DW), .DEPTH(GROUPS < 2 ? 2 : GROUPS)) u_groups (
-        .clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready), .in_data(in_data),
-        .out_valid(queue_valid), .out_ready(out_ready && events != 0), .out_data(out_data));
-    fpgacnn_frame #(.P(GROUPS)) u_in (
-        .clk(clk), .rst(rst), .in_valid(in_valid && in_ready), .first(), .last(in_last));
-    fpgacnn_frame #(.P(GROUPS)) u_out (
-        .clk(clk), .rst(rst), .in_valid(out_valid && out_ready), .first(), .last(out_last));
-    always @(posedge clk)
-        if (rst)
-            events <= 0;
-        else if (whole && !sent)
-            events <= events + 1'b1;
-        else if (!whole && sent)
-            events <= events - 1'b1;
-endmodule
-
 `default_nettype wire

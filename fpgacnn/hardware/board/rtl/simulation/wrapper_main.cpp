@@ -1,5 +1,6 @@
-// Sends beats through the wrapper of an RTL network, with random pauses on both sides. Arguments: beats, words of the answers,
-// input file, output file, seed of the pauses (0: none), clocks without any beat after which the wrapper counts as stopped.
+// Sends beats through the wrapper of an RTL network, with random pauses on both sides, a few of them long. Arguments: beats,
+// words of the answers, input file, output file, seed of the pauses (0: none), clocks without any beat and without a pause after
+// which the wrapper counts as stopped.
 // A beat is two little-endian numbers of 64 bits: its data; and TLAST in bit 0, TKEEP from bit 8 on.
 #include "Vtop.h"
 #include "verilated.h"
@@ -17,13 +18,23 @@ void give_up(const char *what) {
     std::exit(3);
 }
 
-// A side of the wrapper: after a beat, it pauses now and then.
+const unsigned LONG_PAUSES = 64, LONGEST = 3000;
+
+// A side of the wrapper: after a beat, it pauses now and then; about LONG_PAUSES times it pauses for up to LONGEST clocks.
 struct Side {
     std::mt19937 random;
     bool pausing;
+    unsigned long long beats;
     unsigned pause = 0;
     bool waits() { return pause > 0 && pause-- > 0; }
-    void had_a_beat() { pause = pausing && random() % 4 == 0 ? random() % 12 : 0; }
+    void had_a_beat() {
+        if (!pausing)
+            return;
+        if (random() % (beats / LONG_PAUSES + 1) == 0)
+            pause = random() % LONGEST;
+        else if (random() % 4 == 0)
+            pause = random() % 12;
+    }
 };
 
 } // namespace
@@ -38,7 +49,7 @@ int main(int count, char **arguments) {
     std::FILE *in = std::fopen(arguments[3], "rb"), *out = std::fopen(arguments[4], "wb");
     if (!in || !out)
         give_up("cannot open the files of beats");
-    Side sending{std::mt19937(seed), seed != 0}, receiving{std::mt19937(seed + 1), seed != 0};
+    Side sending{std::mt19937(seed), seed != 0, beats}, receiving{std::mt19937(seed + 1), seed != 0, answers};
     Verilated::randReset(2);
     Verilated::randSeed(seed + 1);
     Vtop *top = new Vtop;
@@ -76,7 +87,7 @@ int main(int count, char **arguments) {
         top->out_stream_TREADY = !receiving.waits();
         top->ap_clk = 0;
         top->eval();
-        idle++;
+        idle += (taken == beats || sending.pause == 0) && receiving.pause == 0;
         if (offered && top->in_stream_TREADY) {
             offered = false;
             taken++;
