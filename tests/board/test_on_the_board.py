@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from fpgacnn.hardware.board.drivers.python import fpgacnn_board as driver
 from fpgacnn.hardware.board.layout import Layout
 from tests.board.test_drivers import EVENTS, Made, is_right, values
 from tests.support.fake_board import FakeBuffer, FakeDma, FakeNetwork, FakeSerial
@@ -29,8 +31,19 @@ def program(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return module
 
 
-def fake_pynq(dma: FakeDma) -> types.ModuleType:
-    """What the driver takes of PYNQ 3: Overlay with ip_dict, MMIO, allocate."""
+class FakeGpio:
+    """The registers of an AXI GPIO (PG144): what was written to the data register."""
+
+    def __init__(self) -> None:
+        self.written: list[int] = []
+
+    def write(self, offset: int, value: int) -> None:
+        assert offset == 0
+        self.written.append(value)
+
+
+def fake_pynq(dma: FakeDma, gpio: FakeGpio | None = None) -> types.ModuleType:
+    """What the driver takes of PYNQ 3: Overlay with ip_dict, MMIO, allocate. `gpio`: of the LEDs in the bitstream."""
 
     class PynqArray(np.ndarray):
         physical_address = 0
@@ -54,10 +67,12 @@ def fake_pynq(dma: FakeDma) -> types.ModuleType:
         def __init__(self, file: str) -> None:
             assert Path(file).name == "fpgacnn.bit"
             self.ip_dict = {"dma": {"phys_addr": 0x40400000, "addr_range": 0x10000}}
+            if gpio is not None:
+                self.ip_dict["led_gpio"] = {"phys_addr": 0x41200000, "addr_range": 0x10000}
 
     module = types.ModuleType("pynq")
     module.Overlay, module.allocate = Overlay, allocate  # type: ignore[attr-defined]
-    module.MMIO = lambda address, _size: dma if address == 0x40400000 else None  # type: ignore[attr-defined]
+    module.MMIO = lambda address, _size: {0x40400000: dma, 0x41200000: gpio}[address]  # type: ignore[attr-defined]
     return module
 
 
@@ -82,6 +97,75 @@ def test_self_test_benchmark_and_predict_with_pynq(
     np.savez(tmp_path / "wrong.npz", input_0=np.full((1, 2, 3, 3), np.inf), input_1=np.zeros((1, 5)))
     assert run.main(["predict", str(tmp_path / "wrong.npz")]) == 1
     assert "not finite" in capsys.readouterr().err
+
+
+def test_classes_are_shown_at_the_leds_of_the_fpga(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, gpio = Made(tmp_path), FakeGpio()
+    (tmp_path / "fpgacnn.bit").write_text("bits")
+    np.savez(tmp_path / "events.npz", **{f"input_{n}": one for n, one in enumerate(values(made))})
+    first, second = made.layout.outputs
+    command = ["show", str(tmp_path / "events.npz"), "--pause", "0"]
+    monkeypatch.setitem(sys.modules, "pynq", fake_pynq(FakeDma(made.network())))
+    assert program(tmp_path, monkeypatch).main([*command, "--classes", first.source]) == 1
+    assert "the bitstream has no GPIO for LEDs" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "pynq", fake_pynq(FakeDma(made.network()), gpio))
+    run = program(tmp_path, monkeypatch)
+    assert run.main(command) == 1
+    assert f"which output has the classes? outputs: {first.source}, {second.source}" in capsys.readouterr().err
+    assert run.main([*command, "--classes", first.source]) == 0
+    expected = made.wanted[first.source].array.reshape(EVENTS, -1).argmax(axis=1).tolist()
+    assert len(set(expected)) > 4
+    assert max(expected) < 16
+    assert gpio.written == expected
+    said = capsys.readouterr().out.splitlines()
+    assert said[:-1] == [f"event {place}: class {one}" for place, one in enumerate(expected)]
+    assert said[-1] == f"classes of {EVENTS} events, in binary at 4 LEDs, the lowest bit at the first one"
+
+
+def test_classes_are_shown_at_the_leds_of_the_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """KV260: Linux owns two LEDs; the heartbeat stops, so that it shows the class."""
+    made = Made(tmp_path, board="kv260")
+    run = program(tmp_path, monkeypatch)
+    _, network = made.dma()
+    leds = tmp_path / "leds"
+    linux = run.fpgacnn_transport.LinuxLeds
+    monkeypatch.setattr(run.fpgacnn_transport, "LinuxLeds", lambda names: linux(names, leds))
+    with pytest.raises(run.fpgacnn_transport.TransportError, match=r"heartbeat: No such file.*show needs root"):
+        run.open_leds(network)
+    for name in ("heartbeat", "vbus_det"):
+        (leds / name).mkdir(parents=True)
+    run.open_leds(network)
+    assert [(leds / name / "trigger").read_text() for name in ("heartbeat", "vbus_det")] == ["none", "none"]
+    for shown, bits in ((1, "10"), (2, "01"), (3, "11"), (4, "00"), (7, "11")):
+        network.show(shown)
+        assert "".join((leds / name / "brightness").read_text() for name in ("heartbeat", "vbus_det")) == bits
+    with pytest.raises(ValueError, match="class -1 cannot be shown"):
+        network.show(-1)
+
+
+def test_a_board_without_leds_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Made(tmp_path, 32, board="arty-a7-100")
+    run = program(tmp_path, monkeypatch)
+    _, network = made.dma()
+    with pytest.raises(run.fpgacnn_board.BoardError, match="no LEDs that a program can write"):
+        run.open_leds(network)
+    with pytest.raises(Exception, match="no LEDs that a program can write"):
+        network.show(1)
+
+
+def test_the_first_of_equal_codes_is_the_class_and_a_single_value_is_none(tmp_path: Path) -> None:
+    _, network = Made(tmp_path).dma()
+    first, second = network.outputs
+    tied = replace(second, shape=(3,))
+    network.outputs = [tied]
+    answers = driver.BoardAnswers(values={}, codes={tied.name: np.array([[-4, 2, 2], [0, 0, 0], [1, -1, 5]])})
+    assert network.classes(answers) == [1, 0, 2]
+    with pytest.raises(driver.BoardError, match="has a single value"):
+        network.classes(driver.BoardAnswers(values={}, codes={tied.name: np.array([[1], [0]])}))
+    with pytest.raises(driver.BoardError, match="which output has the classes"):
+        network.classes(answers, first.name)
 
 
 def test_a_card_with_xrt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,6 +135,7 @@ def test_scripts_of_rtl_package_it_and_make_the_same_design(
         (RTL_SOURCE, "output wire out_stream_TLAST", "input wire out_stream_TLAST", "out_stream is no AXI4-Stream"),
         (RTL_SOURCE, "interface:axis", "interface:aximm", "belongs to no interface that is known here"),
         (RTL_SOURCE, "[63:0] in_stream_TDATA", "[31:0] in_stream_TDATA", "in_stream has other bytes than bits"),
+        ("settings.tcl", "set word_bits {64}", "set word_bits {32}", "have 32 and 64 bits"),
         (RTL_SOURCE, "POLARITY ACTIVE_LOW", "POLARITY ACTIVE_HIGH", "the port ap_rst_n belongs to no interface"),
         (RTL_SOURCE, ", ASSOCIATED_RESET ap_rst_n", "", "clocks have the resets"),
         (RTL_SOURCE, "signal:reset:1.0 ap_rst_n RST", "signal:clock:1.0 ap_rst_n CLK", "clocks have the resets"),
@@ -205,6 +206,20 @@ def test_timing_that_is_not_met_stops_the_build(
     assert any("timing is not met (-0.25 ns)" in line and cure in line for line in recorder.said)
 
 
+@pytest.mark.parametrize(("old", "new"), [("P14", "R14"), ("leds[3]", "leds[4]"), ("IOSTANDARD", "STANDARD")])
+def test_a_led_without_a_pin_of_its_own_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str
+) -> None:
+    """The recorder reads the constraints: a pin twice, a bit that the port does not have, a pin without a standard."""
+    place = project(tmp_path, find_board("pynq-z2"))
+    monkeypatch.chdir(place)
+    text = (place / "board.xdc").read_text()
+    assert old in text
+    (place / "board.xdc").write_text(text.replace(old, new))
+    with pytest.raises(ScriptError, match="have the pins"):
+        record(place, Recorder((2023, 2)))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
@@ -221,6 +236,11 @@ def test_timing_that_is_not_met_stops_the_build(
         ("network/ap_clk control/aclk", "network/ap_clk network/ap_clk control/aclk", "connected to"),
         ("[get_bd_intf_pins memory/S01_AXI]", "[get_bd_intf_pins memory/S00_AXI]", "is connected already"),
         ("assign_bd_address -offset", "assign_bd_address -start", "no argument -start"),
+        ("NUM_MI [expr {$led_count > 0 ? 2 : 1}]", "NUM_MI 1", "no interface M01_AXI"),
+        ("CONFIG.C_ALL_OUTPUTS 1", "CONFIG.C_ALL_INPUTS 1", "no pin gpio_io_o"),
+        ("[expr {$led_count - 1}]", "$led_count", "have different bits"),
+        ("connect_bd_net [get_bd_pins led_gpio/gpio_io_o] [get_bd_ports leds]", "", "the port leds has no driver"),
+        ("add_files -fileset constrs_1 -norecurse [list board.xdc]", "", "have the pins []"),
     ],
 )
 def test_the_recorder_finds_what_is_wrong(

@@ -1,10 +1,11 @@
 """Vitis HLS and Vivado as far as the scripts of boards use them: commands, arguments, cells, pins and nets by release.
 
 A script runs in a Tcl interpreter in which the tools' commands are functions here. An unknown command or argument, a
-cell or pin that does not exist, a property that an IP does not have, an input with two drivers: each ends the script
-with an error, as in the tool. Sources: UG835 (Vivado Tcl commands), UG1399 (Vitis HLS), PG082, PG201, PG021, PG164 and
-PG247 (pins and parameters of the IPs). It is a list written by hand, not the tools: what it accepts, they can still
-refuse. An IP that is packaged here has the pins and interfaces of its Verilog.
+cell or pin that does not exist, a property that an IP does not have, an input with two drivers, streams of different
+widths: each ends the script with an error, as in the tool. A port of the block design needs a driver, and each of its
+bits one pin in the constraints. Sources: UG835 (Vivado Tcl commands), UG1399 (Vitis HLS), PG082, PG201, PG021, PG164,
+PG247 and PG144 (pins and parameters of the IPs). It is a list written by hand, not the tools: what it accepts, they can
+still refuse. An IP that is packaged here has the pins and interfaces of its Verilog.
 """
 
 from __future__ import annotations
@@ -82,6 +83,8 @@ VIVADO: Mapping[str, Command] = {
     "create_bd_design": command(least=1, most=1),
     "create_bd_cell": command(options="-type -vlnv", least=1, most=1),
     "apply_bd_automation": command(options="-rule -config", least=1, most=1),
+    "create_bd_port": command(options="-dir -from -to -type", least=1, most=1),
+    "get_bd_ports": command(least=1, most=1),
     "get_bd_cells": command(least=1, most=1),
     "get_bd_pins": command(least=1, most=1),
     "get_bd_intf_pins": command(least=1, most=1),
@@ -238,6 +241,23 @@ CATALOG: dict[str, Ip] = {
         lambda _: {"aclk": "I", "aresetn": "I"},
         smartconnect_interfaces,
     ),
+    "xilinx.com:ip:axi_gpio": Ip(
+        "2.0",
+        {
+            "C_GPIO_WIDTH": frozenset(map(str, range(1, 33))),
+            "C_ALL_OUTPUTS": BIT,
+            "C_ALL_INPUTS": BIT,
+            "C_IS_DUAL": BIT,
+        },
+        lambda c: {
+            "s_axi_aclk": "I",
+            "s_axi_aresetn": "I",
+            **({} if c.get("C_ALL_INPUTS") == "1" else {"gpio_io_o": "O"}),
+            **({} if c.get("C_ALL_OUTPUTS") == "1" else {"gpio_io_i": "I"}),
+        },
+        lambda _: {"S_AXI": ("S", "s_axi_aclk")},
+        ("S_AXI/Reg",),
+    ),
     "xilinx.com:ip:proc_sys_reset": Ip(
         "5.0",
         {},
@@ -301,6 +321,7 @@ _PORT = re.compile(
     r"((?:\(\*[^)]*\*\)\s*)*)(input|output)\s+(?:wire|reg)?\s*(?:\[(\d+):0\]\s*)?(\w+)\s*(?=[,)])", re.DOTALL
 )
 _INFO = re.compile(r'X_INTERFACE_INFO = "xilinx\.com:(\w+):(\w+):1\.0 (\w+) (\w+)"')
+_PIN = re.compile(r"set_property -dict \{PACKAGE_PIN (\w+) IOSTANDARD (\w+)\} \[get_ports \{(.*)\}\]")
 _CLOCKED, _RESET = re.compile(r"ASSOCIATED_BUSIF ([\w:]+)"), re.compile(r"ASSOCIATED_RESET (\w+)")
 AXIS = {"TDATA", "TKEEP", "TSTRB", "TLAST", "TVALID", "TREADY"}
 
@@ -364,6 +385,9 @@ class Recorder:
     written: list[str] = field(default_factory=list)
     hls: list[str] = field(default_factory=list)
     packaged: Packaged | None = None
+    ports: dict[str, int] = field(default_factory=dict)
+    """Output ports of the block design, and their bits."""
+    pins: list[str] = field(default_factory=list)
     designs: set[str] = field(default_factory=set)
     opened: bool = False
     validated: bool = False
@@ -584,6 +608,22 @@ class Recorder:
         if preset == "1" and "board_part" not in self.project:
             raise ScriptError("apply_bd_automation: a preset of a board, and no board_part is set")
 
+    def do_create_bd_port(self, given: Mapping[str, str], rest: list[str]) -> str:
+        if given.get("-dir") != "O" or given.get("-to") != "0" or rest[0] in {*self.ports, *self.cells}:
+            raise ScriptError(f"create_bd_port: {given} {rest}")
+        self.ports[rest[0]] = int(given["-from"]) + 1
+        return f"/{rest[0]}"
+
+    def do_get_bd_ports(self, given: Mapping[str, str], rest: list[str]) -> str:
+        if rest[0] not in self.ports:
+            raise ScriptError(f"there is no port {rest[0]}")
+        return f"/{rest[0]}"
+
+    def _bits(self, pin: str) -> int:
+        """Bits of a port, or of a pin that a port is connected to."""
+        cell, _, name = pin.partition("/")
+        return int(self.cells[cell].config.get("C_GPIO_WIDTH", "1")) if cell else self.ports[name]
+
     def _cell(self, name: str) -> str:
         if name not in self.cells:
             raise ScriptError(f"there is no cell {name}")
@@ -614,7 +654,7 @@ class Recorder:
 
     def _direction(self, pin: str) -> str:
         cell, _, name = pin.partition("/")
-        return self.cells[cell].ip.pins(self.cells[cell].config)[name]
+        return self.cells[cell].ip.pins(self.cells[cell].config)[name] if cell else "I"
 
     def do_connect_bd_net(self, given: Mapping[str, str], rest: list[str]) -> None:
         sources = [pin for pin in rest if self._direction(pin) == "O"]
@@ -624,7 +664,16 @@ class Recorder:
             if pin != sources[0]:
                 if pin in self.drivers:
                     raise ScriptError(f"connect_bd_net: {pin} is connected to {self.drivers[pin]} already")
+                if pin.startswith("/") and self._bits(pin) != self._bits(sources[0]):
+                    raise ScriptError(f"connect_bd_net: {pin} and {sources[0]} have different bits")
                 self.drivers[pin] = sources[0]
+
+    def _stream_bits(self, pin: str) -> int | None:
+        """Bits of the data of a stream; None where they are not known, and for other interfaces."""
+        cell, _, name = pin.partition("/")
+        key = {"M_AXIS_MM2S": "c_m_axis_mm2s_tdata_width", "S_AXIS_S2MM": "c_s_axis_s2mm_tdata_width"}.get(name, "")
+        given = self.cells[cell].config.get(key)
+        return int(given) if given else self.cells[cell].ip.widths.get(name)
 
     def do_connect_bd_intf_net(self, given: Mapping[str, str], rest: list[str]) -> None:
         kinds = {}
@@ -635,6 +684,9 @@ class Recorder:
                 raise ScriptError(f"connect_bd_intf_net: {pin} is connected already")
         if set(kinds) != {"M", "S"}:
             raise ScriptError(f"connect_bd_intf_net: {rest} are not a master and a slave")
+        widths = {self._stream_bits(pin) for pin in rest} - {None}
+        if len(widths) > 1:
+            raise ScriptError(f"connect_bd_intf_net: {rest} have {' and '.join(map(str, sorted(widths)))} bits")
         if ("AXIS" in kinds["M"] or "stream" in kinds["M"]) != ("AXIS" in kinds["S"] or "stream" in kinds["S"]):
             raise ScriptError(f"connect_bd_intf_net: {rest} have different protocols")
         self.links[kinds["M"]] = kinds["S"]
@@ -658,6 +710,9 @@ class Recorder:
                     raise ScriptError(f"validate_bd_design: {whole} is not connected")
                 if self.drivers.get(f"{name}/{clock}") is None:
                     raise ScriptError(f"validate_bd_design: {whole} has no clock")
+        for port in self.ports:
+            if f"/{port}" not in self.drivers:
+                raise ScriptError(f"validate_bd_design: the port {port} has no driver")
         if "others" not in self.addresses:
             raise ScriptError("validate_bd_design: addresses are not assigned")
         self.validated = True
@@ -707,11 +762,23 @@ class Recorder:
             raise ScriptError("launch_runs: impl_1 before synth_1 has ended")
         if "top" not in self.project:
             raise ScriptError("launch_runs: no top is set")
+        self._check_pins()
         self.runs[rest[0]] = "100%"
         if given.get("-to_step") == "write_bitstream":
             place = Path(self.project["file"]).parent / "fpgacnn.runs" / rest[0]
             place.mkdir(parents=True)
             (place / f"{self.project['top']}.bit").write_text("bits")
+
+    def _check_pins(self) -> None:
+        """Raise ScriptError where a bit of the block design's ports has no pin of its own, or no standard."""
+        if not self.designs:
+            return
+        files = [Path(name.split(" ", 1)[1]) for name in self.files if name.startswith("constrs_1 ")]
+        found = [pin for file in files for pin in _PIN.findall(file.read_text())]
+        bits = sorted(f"{port}[{bit}]" for port, count in self.ports.items() for bit in range(count))
+        if sorted(bit for *_, bit in found) != bits or len({pin for pin, *_ in found}) != len(found):
+            raise ScriptError(f"launch_runs: the ports {bits} have the pins {found}")
+        self.pins = [f"{bit} at {pin}, {standard}" for pin, standard, bit in found]
 
     def do_wait_on_run(self, given: Mapping[str, str], rest: list[str]) -> None:
         if rest[0] not in self.runs:
@@ -795,6 +862,7 @@ class Recorder:
         lines += [f"net {source} -> {sink}" for sink, source in sorted(self.drivers.items())]
         lines += [f"interface {master} -> {slave}" for master, slave in sorted(self.links.items())]
         lines += [f"address {name} {place}" for name, place in sorted(self.addresses.items())]
+        lines += [f"pin {one}" for one in self.pins]
         lines += [f"file {name}" for name in self.files]
         lines += [f"written {name}" for name in self.written]
         return "\n".join(lines) + "\n"

@@ -262,6 +262,11 @@ def test_every_board_has_a_known_part_and_a_row_on_the_page(board: Board) -> Non
     row = rf"\| `{board.name}` \| {re.escape(board.part)} \| {board.clock_mhz} MHz \|.*\| {board.word_bits} bits \|"
     assert re.search(row, PAGE)
     assert board.source
+    assert bool(board.leds) == bool(board.led_standard)
+    assert bool(board.leds or board.linux_leds) == bool(board.led_source) == board.has_processor
+    assert not (board.leds and board.linux_leds)
+    shown = f"{len(board.leds)} of the FPGA" if board.leds else f"{len(board.linux_leds)} of the processor"
+    assert not board.has_processor or re.search(rf"\| `{board.name}` \|.*\| {shown} \|", PAGE)
     assert (board.kind is BoardKind.ALVEO) == bool(board.platform and board.memory)
     assert board.memory_bits in {0, 64, 128, 256, 512}
     assert find_board(board.name.upper().replace("-", " ")) is board

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -30,6 +30,7 @@ class Board:
     """One board. `word_bits`: width of both AXI4-Streams; `memory_bits`: of the port to memory, 0 where there is none.
 
     `length_bits`: of the DMA's length register. `pins`, `baud`: of a serial board; `memory`, `platform`: of a card.
+    `leds`: pins of user LEDs beside a processor, with their `led_standard`, or `linux_leds`, names of the processor's.
     """
 
     name: str
@@ -46,6 +47,10 @@ class Board:
     pins: Mapping[str, str] = field(default_factory=dict)
     memory: str = ""
     platform: str = ""
+    leds: Sequence[str] = ()
+    led_standard: str = ""
+    linux_leds: Sequence[str] = ()
+    led_source: str = ""
 
     @property
     def clock_ns(self) -> float:

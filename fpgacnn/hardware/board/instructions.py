@@ -23,6 +23,7 @@ cd /home/{user}/fpgacnn
 python3 fpgacnn_run.py self-test            # compares every code of the golden vectors
 python3 fpgacnn_run.py benchmark
 python3 fpgacnn_run.py predict events.npy   # values and codes: answers.npz
+python3 fpgacnn_run.py show events.npy      # the class of each event in binary at {leds}
 ```
 
 C++ on Linux without PYNQ, with the bitstream loaded and u-dma-buf for the buffers:
@@ -61,9 +62,10 @@ def instructions(board: Board, warning: str, backend: BackendName) -> str:
     kria = board.part.startswith("xck26")
     card = board.kind is BoardKind.ALVEO
     steps = "kernel, link" if card else "IP, block design, synthesis, implementation, bitstream"
+    leds = f"{len(board.leds)} LEDs of the FPGA" if board.leds else f"{len(board.linux_leds)} LEDs of the processor"
     run = {
-        BoardKind.ZYNQ7000: _PYNQ.format(user="xilinx", host="pynq"),
-        BoardKind.ZYNQMP: _PYNQ.format(user="ubuntu" if kria else "xilinx", host="kria" if kria else "pynq"),
+        BoardKind.ZYNQ7000: _PYNQ.format(user="xilinx", host="pynq", leds=leds),
+        BoardKind.ZYNQMP: _PYNQ.format(user="ubuntu" if kria else "xilinx", host="kria" if kria else "pynq", leds=leds),
         BoardKind.UART: _UART,
         BoardKind.ALVEO: _ALVEO.format(platform=board.platform),
     }[board.kind]

@@ -41,6 +41,9 @@ SCHEMA = 1
 DMA_ADDRESS = {BoardKind.ZYNQ7000: 0x40400000, BoardKind.ZYNQMP: 0xA0000000}
 """In the windows of M_AXI_GP0 (UG585) and M_AXI_HPM0_FPD (UG1085)."""
 
+LED_ADDRESS = {BoardKind.ZYNQ7000: 0x41200000, BoardKind.ZYNQMP: 0xA0010000}
+"""In the same windows."""
+
 NOT_RUN = "No Vivado, no Vitis and no board has run these files where they were written."
 PYTHON = ("fpgacnn_board.py", "fpgacnn_transport.py", "fpgacnn_run.py")
 
@@ -142,6 +145,7 @@ def describe(board: Board, layout: Layout, entries: Sequence[Entry]) -> dict[str
         "words_in": layout.words_in,
         "words_out": layout.words_out,
         "identity": layout.identity,
+        "leds": {"pins": len(board.leds), "linux": list(board.linux_leds)},
         "inputs": [_port(port, one.name, one.mode, one.element, exact=one.exact) for port, one in pairs],
         "outputs": [_port(port, port.source, port.format, "float64", exact=False) for port in layout.outputs],
     }
@@ -194,6 +198,8 @@ def script_files(board: Board, layout: Layout, backend: BackendName) -> dict[str
     if board.kind is BoardKind.UART:
         found["hls/fpgacnn_uart.v"] = _resource("hls", "fpgacnn_uart.v")
         found["board.xdc"] = _constraints(board).encode()
+    if board.leds:
+        found["board.xdc"] = _led_constraints(board).encode()
     if board.kind is BoardKind.ALVEO:
         found["connectivity.cfg"] = _connectivity(board).encode()
     return found
@@ -223,6 +229,8 @@ def _settings(board: Board, backend: BackendName) -> str:
         "length_bits": board.length_bits,
         "baud": board.baud,
         "dma_address": f"{DMA_ADDRESS.get(board.kind, 0):#010x}",
+        "led_address": f"{LED_ADDRESS.get(board.kind, 0):#010x}",
+        "led_count": len(board.leds),
         "ip_top": STREAM_TOP,
         "ip_library": "rtl" if rtl else "hls",
         "ip_folder": "build/ip" if rtl else "build/fpgacnn_prj/solution1/impl/ip",
@@ -254,6 +262,15 @@ def _constraints(board: Board) -> str:
         f"create_clock -name clock -period {board.clock_ns:.3f} [get_ports clock]\n"
         "set_false_path -from [get_ports {reset_n from_host}]\nset_false_path -to [get_ports {to_host led}]\n"
     )
+
+
+def _led_constraints(board: Board) -> str:
+    """Pins of the block design's port `leds`."""
+    pins = "".join(
+        f"set_property -dict {{PACKAGE_PIN {pin} IOSTANDARD {board.led_standard}}} [get_ports {{leds[{bit}]}}]\n"
+        for bit, pin in enumerate(board.leds)
+    )
+    return f"# {board.title}. LEDs: {board.led_source}.\n{pins}set_false_path -to [get_ports {{leds[*]}}]\n"
 
 
 def _connectivity(board: Board) -> str:

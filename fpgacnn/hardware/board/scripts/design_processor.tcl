@@ -1,5 +1,6 @@
 # Block design of a board with a processor: the DMA sends events to the network and takes the answers, the processor's port
-# to memory serves the DMA, and the end of an answer is an interrupt. Vivado 2021.1 to 2025.2.
+# to memory serves the DMA, and the end of an answer is an interrupt. Where the FPGA has user LEDs, the processor writes them
+# through a GPIO. Vivado 2021.1 to 2025.2.
 source scripts/common.tcl
 
 file delete -force $project_folder
@@ -76,7 +77,7 @@ set_property -dict [list \
 ] [get_bd_cells dma]
 create_bd_cell -type ip -vlnv fpgacnn:$ip_library:$ip_top:1.0 network
 create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect control
-set_property -dict [list CONFIG.NUM_SI 1 CONFIG.NUM_MI 1] [get_bd_cells control]
+set_property -dict [list CONFIG.NUM_SI 1 CONFIG.NUM_MI [expr {$led_count > 0 ? 2 : 1}]] [get_bd_cells control]
 create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect memory
 set_property -dict [list CONFIG.NUM_SI 2 CONFIG.NUM_MI 1] [get_bd_cells memory]
 create_bd_cell -type ip -vlnv xilinx.com:ip:proc_sys_reset reset
@@ -98,6 +99,17 @@ connect_bd_intf_net [get_bd_intf_pins dma/M_AXIS_MM2S] [get_bd_intf_pins network
 connect_bd_intf_net [get_bd_intf_pins network/out_stream] [get_bd_intf_pins dma/S_AXIS_S2MM]
 connect_bd_net [get_bd_pins dma/s2mm_introut] [get_bd_pins $interrupt]
 
+if {$led_count > 0} {
+    create_bd_cell -type ip -vlnv xilinx.com:ip:axi_gpio led_gpio
+    set_property -dict [list CONFIG.C_GPIO_WIDTH $led_count CONFIG.C_ALL_OUTPUTS 1] [get_bd_cells led_gpio]
+    create_bd_port -dir O -from [expr {$led_count - 1}] -to 0 leds
+    connect_bd_net [get_bd_pins $clock] [get_bd_pins led_gpio/s_axi_aclk]
+    connect_bd_net [get_bd_pins reset/peripheral_aresetn] [get_bd_pins led_gpio/s_axi_aresetn]
+    connect_bd_intf_net [get_bd_intf_pins control/M01_AXI] [get_bd_intf_pins led_gpio/S_AXI]
+    connect_bd_net [get_bd_pins led_gpio/gpio_io_o] [get_bd_ports leds]
+    assign_bd_address -offset $led_address -range 64K [get_bd_addr_segs led_gpio/S_AXI/Reg]
+    add_files -fileset constrs_1 -norecurse [list board.xdc]
+}
 assign_bd_address -offset $dma_address -range 64K [get_bd_addr_segs dma/S_AXI_LITE/Reg]
 assign_bd_address
 validate_bd_design

@@ -46,6 +46,15 @@ class Transport(Protocol):
         """Bring the board to the beginning of an event after an exchange that failed."""
 
 
+class Leds(Protocol):
+    """User LEDs of the board."""
+
+    count: int
+
+    def write(self, number: int) -> None:
+        """Show a number of `count` bits, the lowest bit at the first LED."""
+
+
 @dataclass(frozen=True)
 class BoardAnswers:
     """BoardAnswers to events: for each output its values (float64) and its integer codes, (events, ...shape)."""
@@ -190,8 +199,10 @@ def limited(port: BoardPort, codes: NDArray[np.int64]) -> NDArray[np.int64]:
 class BoardNetwork:
     """The network on its board. `folder` holds `board.json` and `vectors.npz`."""
 
-    def __init__(self, folder: str | Path, transport: Transport, *, timeout_s: float = 2.0) -> None:
-        self.folder, self.transport, self.timeout_s = Path(folder), transport, timeout_s
+    def __init__(
+        self, folder: str | Path, transport: Transport, *, timeout_s: float = 2.0, leds: Leds | None = None
+    ) -> None:
+        self.folder, self.transport, self.timeout_s, self.leds = Path(folder), transport, timeout_s, leds
         design = json.loads((self.folder / "board.json").read_text(encoding="utf-8"))
         if design.get("schema") != SCHEMA:
             raise BoardError(f"board.json has schema {design.get('schema')!r}; this driver reads {SCHEMA}")
@@ -211,6 +222,32 @@ class BoardNetwork:
         Raises EventsError for a wrong shape or value, BoardError if the board does not answer in time or wrongly.
         """
         return self.run_codes([quantized(port, given) for port, given in zip(self.inputs, self._arrays(x))])
+
+    def classes(self, answers: BoardAnswers, output: str | None = None) -> list[int]:
+        """The class of each event: the place of the largest code of an output; of equal ones the first.
+
+        Raises BoardError if the output is not named where there are several, or has a single value.
+        """
+        names = [port.name for port in self.outputs]
+        if output is None and len(names) == 1:
+            output = names[0]
+        if output not in names:
+            raise BoardError(f"which output has the classes? outputs: {', '.join(names)}")
+        codes = answers.codes[output].reshape(len(answers.codes[output]), -1)
+        if codes.shape[1] < 2:
+            raise BoardError(f"output {output} has a single value, and classes need two")
+        return [int(one) for one in codes.argmax(axis=1)]
+
+    def show(self, class_index: int) -> None:
+        """Show a class at the LEDs, in binary, the lowest bit at the first LED; bits without a LED are left out.
+
+        Raises BoardError for a board without LEDs, EventsError for a negative number.
+        """
+        if self.leds is None:
+            raise BoardError("this board has no LEDs that a program can write")
+        if class_index < 0:
+            raise EventsError(f"class {class_index} cannot be shown: classes begin with 0")
+        self.leds.write(class_index & ((1 << self.leds.count) - 1))
 
     def run_codes(self, codes: Sequence[NDArray[np.int64]]) -> BoardAnswers:
         """The answers to integer codes (events, ...shape) of every input."""

@@ -1,4 +1,4 @@
-"""Use the network of this folder on its board: `python3 fpgacnn_run.py self-test|benchmark|predict EVENTS.npy`.
+"""Use the network of this folder on its board: `python3 fpgacnn_run.py self-test|benchmark|predict|show EVENTS.npy`.
 
 fpgacnn copies this file beside `fpgacnn_board.py`. Give the bitstream with --bitstream (default: fpgacnn.bit or
 fpgacnn.xclbin beside this file), and the serial port of a board without a processor with --port.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,12 +46,33 @@ def open_network(
     return fpgacnn_board.BoardNetwork(folder, transport, timeout_s=timeout_s)
 
 
+def open_leds(network: Any) -> None:
+    """Give the network the LEDs of its board.
+
+    Raises BoardError for a board without LEDs or a bitstream without their GPIO, TransportError if Linux refuses.
+    """
+    leds = json.loads((network.folder / "board.json").read_text(encoding="utf-8"))["leds"]
+    if leds["pins"]:
+        gpio = network.transport.led_gpio
+        if gpio is None:
+            raise fpgacnn_board.BoardError("the bitstream has no GPIO for LEDs: load the one of this folder")
+        network.leds = fpgacnn_transport.GpioLeds(gpio, leds["pins"])
+    elif leds["linux"]:
+        network.leds = fpgacnn_transport.LinuxLeds(leds["linux"])
+    else:
+        raise fpgacnn_board.BoardError("this board has no LEDs that a program can write")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; exit status 1 if the board answers wrongly or not at all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("command", choices=["self-test", "benchmark", "predict"])
-    parser.add_argument("events", nargs="?", type=Path, help="for predict: .npy or .npz of events")
+    parser.add_argument("command", choices=["self-test", "benchmark", "predict", "show"])
+    parser.add_argument("events", nargs="?", type=Path, help="for predict and show: .npy or .npz of events")
     parser.add_argument("--output", type=Path, default=Path("answers.npz"), help="for predict: values and codes")
+    parser.add_argument(
+        "--classes", metavar="OUTPUT", help="for show: the output with the classes, if there are several"
+    )
+    parser.add_argument("--pause", type=float, default=0.5, metavar="S", help="for show: seconds for each event")
     parser.add_argument("--bitstream", type=Path)
     parser.add_argument("--port")
     parser.add_argument("--timeout", type=float, default=2.0, metavar="S")
@@ -70,16 +92,30 @@ def _result(network: Any, chosen: argparse.Namespace) -> str:
     if chosen.command == "benchmark":
         return json.dumps(network.benchmark())
     if chosen.events is None:
-        raise SystemExit("predict needs a file of events")
+        raise SystemExit(f"{chosen.command} needs a file of events")
     loaded = np.load(chosen.events)
     events = dict(loaded) if hasattr(loaded, "files") else loaded
     if isinstance(events, dict):
         events = [events[f"input_{number}"] for number in range(len(network.inputs))]
+    if chosen.command == "show":
+        return _shown(network, events, chosen)
     answers = network.predict(events)
     values = {f"output_{number}": one for number, one in enumerate(answers.values.values())}
     codes = {f"codes_{number}": one for number, one in enumerate(answers.codes.values())}
     np.savez(chosen.output, **values, **codes)
     return f"values and codes of {len(next(iter(values.values())))} events: {chosen.output}"
+
+
+def _shown(network: Any, events: Any, chosen: argparse.Namespace) -> str:
+    """Show the class of each event at the LEDs, one after the other."""
+    open_leds(network)
+    classes = network.classes(network.predict(events), chosen.classes)
+    for place, one in enumerate(classes):
+        network.show(one)
+        sys.stdout.write(f"event {place}: class {one}\n")
+        sys.stdout.flush()
+        time.sleep(chosen.pause)
+    return f"classes of {len(classes)} events, in binary at {network.leds.count} LEDs, the lowest bit at the first one"
 
 
 if __name__ == "__main__":

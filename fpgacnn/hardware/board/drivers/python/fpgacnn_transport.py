@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -79,7 +79,12 @@ class Buffer(Protocol):
 
 
 class DmaTransport:
-    """An AXI DMA in direct register mode. Both buffers are allocated once, by `allocate(words)`."""
+    """An AXI DMA in direct register mode. Both buffers are allocated once, by `allocate(words)`.
+
+    `led_gpio`: registers of the GPIO in front of the LEDs, if the bitstream has one.
+    """
+
+    led_gpio: Registers | None = None
 
     def __init__(
         self, registers: Registers, allocate: Callable[[int], Buffer], *, words: int, flush: NDArray[Any]
@@ -190,7 +195,7 @@ class _PynqBuffer:
 
 
 def open_pynq(bitstream: str | Path, *, word_bytes: int, words: int, words_in: int) -> DmaTransport:
-    """Load a bitstream with PYNQ and open its DMA."""
+    """Load a bitstream with PYNQ and open its DMA, and the GPIO of its LEDs."""
     import pynq
 
     overlay = pynq.Overlay(str(bitstream))
@@ -201,7 +206,46 @@ def open_pynq(bitstream: str | Path, *, word_bytes: int, words: int, words_in: i
     def allocate(count: int) -> Buffer:
         return _PynqBuffer(pynq.allocate(shape=(count,), dtype=kind))
 
-    return DmaTransport(registers, allocate, words=words, flush=np.zeros(words_in, kind))
+    made = DmaTransport(registers, allocate, words=words, flush=np.zeros(words_in, kind))
+    leds = overlay.ip_dict.get("led_gpio")
+    if leds is not None:
+        made.led_gpio = pynq.MMIO(leds["phys_addr"], leds["addr_range"])
+    return made
+
+
+GPIO_DATA = 0x00
+"""Register of an AXI GPIO with its outputs (PG144)."""
+
+
+class GpioLeds:
+    """LEDs of the FPGA, behind an AXI GPIO."""
+
+    def __init__(self, registers: Registers, count: int) -> None:
+        self.count, self._registers = count, registers
+
+    def write(self, number: int) -> None:
+        """Show a number, the lowest bit at the first LED."""
+        self._registers.write(GPIO_DATA, number)
+
+
+class LinuxLeds:
+    """LEDs of the processor, by their names below /sys/class/leds. Linux uses them no more until the next boot."""
+
+    def __init__(self, names: Sequence[str], folder: Path = Path("/sys/class/leds")) -> None:
+        self.count, self._places = len(names), [folder / name for name in names]
+        for place in self._places:
+            self._set(place, "trigger", "none")
+
+    def write(self, number: int) -> None:
+        """Show a number, the lowest bit at the first LED."""
+        for bit, place in enumerate(self._places):
+            self._set(place, "brightness", str(number >> bit & 1))
+
+    def _set(self, place: Path, name: str, text: str) -> None:
+        try:
+            (place / name).write_text(text)
+        except OSError as error:
+            raise TransportError(f"LED {place}: {error.strerror or error}; show needs root and this board") from error
 
 
 MAGIC = 0xA5
