@@ -23,7 +23,8 @@ from fpgacnn.design import IoType
 from fpgacnn.jobs.explore.context import TrialContext, smallest
 from fpgacnn.jobs.explore.evaluate import Workbench
 from fpgacnn.jobs.explore.measures import Objective, PointResult
-from fpgacnn.jobs.explore.prepare import BASE_BITS, ExploreRequest, Preparation, prepare
+from fpgacnn.jobs.explore.points.starts import BASE_BITS
+from fpgacnn.jobs.explore.prepare import ExploreRequest, Preparation, prepare
 from fpgacnn.jobs.explore.record import ExploreRecord
 from fpgacnn.jobs.explore.run import Amount, Where, explore
 from fpgacnn.jobs.explore.space import Searched, Values

@@ -51,6 +51,7 @@ def explore(
     tune: int = 0,
     epochs: int = 16,
     convert_front: int = 0,
+    scale_filters: str | None = None,
     progress: Progress | None = None,
     watch: WatchStudy | None = None,
 ) -> ExploreRecord:
@@ -65,13 +66,15 @@ def explore(
     for each processor). `scheduler`: address or file of a scheduler of Dask. `storage`: sqlite (default), journal, the
     path of a journal, or the URL of a database. `tune`: so many points of the front are trained by successive halving,
     the last one with `epochs` (extra `train`). `convert_front`: so many points of the front are converted, with C
-    simulation. `watch` gets the progress.
+    simulation. `scale_filters`: as 0.5..1.5, also search networks with so many times the filters in each hidden layer,
+    which are trained again with `seed` and `epochs` (extra `train`). `watch` gets the progress.
     Raises FpgacnnError. After an interruption, the same call continues the search.
     """
     from fpgacnn.design import BackendName, IoType, Strategy
     from fpgacnn.errors import RtlTargetError, UsageError
     from fpgacnn.hardware.estimation.fifo_choice import FifoChoice, parse_fifo
     from fpgacnn.jobs.explore.measures import parse_objectives
+    from fpgacnn.jobs.explore.networks.record import parse_factors
     from fpgacnn.jobs.explore.points.convert_point import convert_front as converted
     from fpgacnn.jobs.explore.prepare import ExploreRequest
     from fpgacnn.jobs.explore.run import DEFAULT_TRIALS, Amount, Where
@@ -81,6 +84,7 @@ def explore(
     from fpgacnn.passes.quantization import SoftmaxChoice
     from fpgacnn.system.npz import MemoryArrays
     from fpgacnn.system.progress import silent
+    from fpgacnn.training.keras.loop import TrainingSettings
 
     given: TargetOptions = {
         "part": part,
@@ -123,6 +127,8 @@ def explore(
         seed=seed,
         sampler=sampler,
         storage=storage,
+        scale_filters=() if scale_filters is None else parse_factors(scale_filters),
+        training=TrainingSettings(seed=seed, epochs=epochs),
     )
     amount = Amount(trials=trials or (None if seconds else DEFAULT_TRIALS), seconds=seconds)
     record = run(request, amount, Where(workers=workers, scheduler=scheduler), progress or silent, watch)
@@ -130,7 +136,6 @@ def explore(
         from fpgacnn.jobs.explore.points.tune_point import tune_front
         from fpgacnn.jobs.quantize.record import QuantizeRequest
         from fpgacnn.passes.widths.widths import Widths
-        from fpgacnn.training.keras.loop import TrainingSettings
 
         training = QuantizeRequest(
             model=Path(model),

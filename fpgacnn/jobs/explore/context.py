@@ -22,29 +22,38 @@ from fpgacnn.passes.widths.pruning import pruned
 from fpgacnn.passes.widths.trainable import least_error, trainable_points
 from fpgacnn.passes.widths.widths import Part, Point, with_quantizers
 from fpgacnn.pipeline.inputs import InputChoice
+from fpgacnn.system.codec import LEFT_OUT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointQuantizer:
-    """The quantizer of a kernel, bias or result with so many bits; of a kernel with so many percent of zeros."""
+    """The quantizer of a kernel, bias or result with so many bits; of a kernel with so many percent of zeros.
+
+    `network`: the place of the network, where filters are scaled.
+    """
 
     layer: str
     part: Part
     bits: int
     quantizer: Quantizer
-    percent: int = 0
+    percent: int = field(default=0, metadata=LEFT_OUT)
+    network: int = field(default=0, metadata=LEFT_OUT)
 
 
 class QuantizerChoice:
     """The quantizers of points, chosen from those of a study."""
 
     def __init__(self, quantizers: Sequence[PointQuantizer]) -> None:
-        self._by_key = {(one.layer, one.part, one.bits, one.percent): one.quantizer for one in quantizers}
+        self._by_key = {(one.layer, one.part, one.bits, one.percent, one.network): one.quantizer for one in quantizers}
 
-    def of(self, bits: Mapping[Point, int], cut: Mapping[str, int]) -> dict[Point, Quantizer]:
+    def of(self, bits: Mapping[Point, int], cut: Mapping[str, int], network: int = 0) -> dict[Point, Quantizer]:
         """The quantizer of each kernel, bias and result; `cut`: the percent of zeros of kernels by their layers."""
+
+        def percent(point: Point) -> int:
+            return cut.get(point.layer, 0) if _is_kernel(point) else 0
+
         return {
-            point: self._by_key[point.layer, point.part, width, cut.get(point.layer, 0) if _is_kernel(point) else 0]
+            point: self._by_key[point.layer, point.part, width, percent(point), network]
             for point, width in bits.items()
         }
 
@@ -57,7 +66,8 @@ def _is_kernel(point: Point) -> bool:
 class TrialContext:
     """The network, the events and the target of all trials of a study.
 
-    `network` is the float network with folded normalizations. `codes` (events, ...shape) are the events of each input
+    `network` is the float network with folded normalizations; `networks` are all by their places, where filters are
+    scaled. `codes` (events, ...shape) are the events of each input
     as integer codes, in the smallest type that holds them: first the `validation` ones, then training events.
     `labels` (events,) are their labels. Without labels, `wanted` are the float network's answers of each output,
     (events, ...shape) float64; `classes` is the number of classes with labels.
@@ -76,6 +86,7 @@ class TrialContext:
     softmax: SoftmaxChoice = SoftmaxChoice.LOGITS
     fold: bool = True
     fifo: FifoChoice = field(default_factory=FifoChoice)
+    networks: tuple[SourceModel, ...] = ()
 
     @cached_property
     def digest(self) -> str:
@@ -97,6 +108,7 @@ class TrialContext:
                 self.softmax,
                 self.fold,
                 self.fifo,
+                *(replace(one, digest="") for one in self.networks),
             )
         ]
         total = hashlib.sha256("\0".join(texts).encode())
@@ -107,12 +119,15 @@ class TrialContext:
 
     def network_of(self, values: Values) -> SourceModel:
         """The network of a point: its weights are cut, then quantized."""
-        cut = self.space.pruned(values)
-        return with_quantizers(pruned(self.network, cut), self.quantizers_of(self.space.widths(values), cut))
+        cut, place = self.space.pruned(values), self.space.network(values)
+        network = self.networks[place] if self.networks else self.network
+        return with_quantizers(pruned(network, cut), self.quantizers_of(self.space.widths(values), cut, place))
 
-    def quantizers_of(self, bits: Mapping[Point, int], cut: Mapping[str, int] | None = None) -> dict[Point, Quantizer]:
+    def quantizers_of(
+        self, bits: Mapping[Point, int], cut: Mapping[str, int] | None = None, network: int = 0
+    ) -> dict[Point, Quantizer]:
         """The quantizers of a point's bits; `cut`: the percent of zeros of kernels by their layers."""
-        return self._choice.of(bits, cut or {})
+        return self._choice.of(bits, cut or {}, network)
 
     @cached_property
     def _choice(self) -> QuantizerChoice:
@@ -126,12 +141,16 @@ def smallest(codes: NDArray[np.int64]) -> NDArray[np.integer[Any]]:
 
 
 def all_quantizers(
-    network: SourceModel, seen: Mapping[str, FloatArray], widths: range, percents: Sequence[int] = (0,)
+    network: SourceModel,
+    seen: Mapping[str, FloatArray],
+    widths: range,
+    percents: Sequence[int] = (0,),
+    place: int = 0,
 ) -> tuple[PointQuantizer, ...]:
     """A quantizer for every kernel, bias and result with each number of bits, as `quantize` chooses them.
 
     Kernels get one for each of `percents` of zeros: zeros are exact with any step, so only the other weights decide.
-    `seen` are the float outputs of every layer on some training events.
+    `seen` are the float outputs of every layer on some training events, `place` that of the network.
     """
     found: list[PointQuantizer] = []
     places = trainable_points(network)
@@ -142,7 +161,12 @@ def all_quantizers(
             quantizers = least_error(cut, dict.fromkeys(chosen, bits), seen)
             found += [
                 PointQuantizer(
-                    layer=point.layer, part=point.part, bits=bits, quantizer=quantizers[point], percent=percent
+                    layer=point.layer,
+                    part=point.part,
+                    bits=bits,
+                    quantizer=quantizers[point],
+                    percent=percent,
+                    network=place,
                 )
                 for point in chosen
             ]

@@ -9,9 +9,19 @@ from itertools import product
 from pathlib import PurePosixPath
 
 from fpgacnn.jobs.explore.measures import LEAST_OBJECTIVES, MOST_OBJECTIVES
+from fpgacnn.jobs.explore.networks.record import GIVEN
 from fpgacnn.jobs.explore.record import LevelResult, StudyPoint, StudySettings
 from fpgacnn.jobs.explore.sampler import GENERATIONS
-from fpgacnn.jobs.explore.space import FEWEST_BITS, MOST_BITS, IoAxis, PruningAxis, SettingAxis, SpaceAxis, WidthAxis
+from fpgacnn.jobs.explore.space import (
+    FEWEST_BITS,
+    MOST_BITS,
+    FilterAxis,
+    IoAxis,
+    PruningAxis,
+    SettingAxis,
+    SpaceAxis,
+    WidthAxis,
+)
 from fpgacnn.passes.widths.widths import Part
 
 
@@ -35,7 +45,26 @@ def of_settings(settings: StudySettings) -> str:
     for axis in settings.space.axes:
         if not _is_whole(axis) or (isinstance(axis, SettingAxis) and not all(_allows(axis, io) for io in types)):
             return f"the axis {axis.name} has no values"
-    return "quantizers of its points are missing" if _lacks_quantizers(settings) else ""
+    if _lacks_quantizers(settings):
+        return "quantizers of its points are missing"
+    return "its networks are not those of its points" if _has_other_networks(settings) else ""
+
+
+def _has_other_networks(settings: StudySettings) -> bool:
+    """Whether the networks are not those of the factors, or a layer that a point decides has no name in their files."""
+    axis = settings.space.filters
+    factors = () if axis is None else axis.factors
+    tables = [len(one.scaled) for one in settings.space.axes if isinstance(one, SettingAxis)]
+    decided = {one.layer for one in settings.quantizers} | {one.name for one in settings.inputs}
+    decided |= {one.layer for one in settings.space.axes if isinstance(one, SettingAxis | PruningAxis)}
+    decided |= {*settings.target.reuse_of, *settings.target.strategy_of, *settings.target.multiplier_of}
+    return (
+        tuple(one.factor for one in settings.networks) != factors
+        or (axis is not None and GIVEN not in factors)
+        or any(count != len(factors) for count in tables)
+        or any(one.is_given is not (one.factor == GIVEN) for one in settings.networks)
+        or any(not one.is_given and not decided <= one.names.keys() for one in settings.networks)
+    )
 
 
 def _is_whole(axis: SpaceAxis) -> bool:
@@ -43,28 +72,31 @@ def _is_whole(axis: SpaceAxis) -> bool:
         return bool(axis.points) and FEWEST_BITS <= axis.low <= axis.high <= MOST_BITS
     if isinstance(axis, PruningAxis):
         return axis.step >= 1 and 0 <= axis.percent(axis.high) < 100
+    if isinstance(axis, FilterAxis):
+        return len(axis.factors) > 1
     return axis.low <= axis.high
 
 
 def _lacks_quantizers(settings: StudySettings) -> bool:
     """Whether a point of the space has a kernel, bias or result without a quantizer."""
-    there = {(one.layer, one.part, one.bits, one.percent) for one in settings.quantizers}
+    there = {(one.layer, one.part, one.bits, one.percent, one.network) for one in settings.quantizers}
+    networks = range(max(1, len(settings.networks)))
     cuts = {axis.layer: axis for axis in settings.space.axes if isinstance(axis, PruningAxis)}
     for axis in settings.space.axes:
         if isinstance(axis, WidthAxis):
             for point in axis.points:
                 cut = cuts.get(point.layer) if point.part is Part.KERNEL else None
                 percents = [0] if cut is None else [cut.percent(value) for value in range(cut.high + 1)]
-                places = product(range(axis.low, axis.high + 1), percents)
-                if any((point.layer, point.part, bits, percent) not in there for bits, percent in places):
+                places = product(range(axis.low, axis.high + 1), percents, networks)
+                if any((point.layer, point.part, *place) not in there for place in places):
                     return True
     return False
 
 
 def _allows(axis: SettingAxis, io: object) -> bool:
-    """Whether each setting of a layer has a reuse factor with an io type."""
-    factors = next((found for one, found in axis.factors.items() if one == io), ())
-    return bool(factors) and min(factors) <= min(one.reuse for one in axis.settings)
+    """Whether each setting of a layer has a reuse factor with an io type, in each network."""
+    tables = [next((found for one, found in table.items() if one == io), ()) for table in (axis.factors, *axis.scaled)]
+    return all(bool(factors) and min(factors) <= min(one.reuse for one in axis.settings) for factors in tables)
 
 
 def of_point(one: StudyPoint, number: int, settings: StudySettings) -> str:

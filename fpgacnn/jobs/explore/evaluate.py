@@ -114,7 +114,7 @@ class Workbench:
     def _quality(self, values: Values, design: Design) -> tuple[float, float]:
         """Quality and score of the hardware's answers; strategy, reuse factor and io type change no bit of them."""
         space = self.context.space
-        key = (*space.widths(values).values(), *space.pruned(values).items())
+        key = (space.network(values), *space.widths(values).values(), *space.pruned(values).items())
         if key not in self._qualities:
             if len(self._qualities) >= MOST_KEPT:
                 self._qualities.clear()

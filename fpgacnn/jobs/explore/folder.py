@@ -2,6 +2,7 @@
 
     fpgacnn-study.json      the settings
     model/                  the model file, and its weights where they lie in a file of their own
+    networks/               float networks with other numbers of filters, if these are scaled
     data.npz                the events: training, validation, test
     trials/000000.json      the trials of a generation, complete
     pending/KEY.json        results of trials of the generation that is being computed
@@ -19,6 +20,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -31,7 +33,7 @@ from fpgacnn.ir.fixed_point import Format, parse_format
 from fpgacnn.jobs.explore import damage
 from fpgacnn.jobs.explore.measures import PointResult
 from fpgacnn.jobs.explore.record import LevelResult, StudyPoint, StudySettings
-from fpgacnn.jobs.explore.space import IoAxis, PruningAxis, SettingAxis, Values, WidthAxis
+from fpgacnn.jobs.explore.space import FilterAxis, IoAxis, PruningAxis, SettingAxis, Values, WidthAxis
 from fpgacnn.system.atomic_dir import atomic_folder, refuse_foreign
 from fpgacnn.system.codec import Codec, DecodeError
 from fpgacnn.system.files.output import write_atomically
@@ -39,6 +41,7 @@ from fpgacnn.system.files.regular import IrregularFileError, read_regular, read_
 
 MARK = "fpgacnn-study.json"
 MODEL, DATA, TRIALS, PENDING, LEVELS = "model", "data.npz", "trials", "pending", "levels"
+NETWORKS = "networks"
 MAX_BYTES = 256 << 20
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
@@ -47,7 +50,14 @@ MAX_NUMBER = 1e100
 
 CODEC = Codec(
     max_float=MAX_NUMBER,
-    tags={**TAGS, WidthAxis: "widths", SettingAxis: "setting", IoAxis: "io", PruningAxis: "pruning"},
+    tags={
+        **TAGS,
+        WidthAxis: "widths",
+        SettingAxis: "setting",
+        IoAxis: "io",
+        PruningAxis: "pruning",
+        FilterAxis: "filters",
+    },
     texts={Format: parse_format},
 )
 
@@ -77,7 +87,7 @@ def create(folder: Path, settings: StudySettings, files: Mapping[str, bytes]) ->
                 (stage / name).write_bytes(content)
             for name in (TRIALS, PENDING, LEVELS):
                 (stage / name).mkdir()
-            (stage / MARK).write_bytes(_text(settings))
+            (stage / MARK).write_bytes(as_text(settings))
         except OSError as error:
             raise WriteError(file=folder, why=error.strerror or str(error)) from error
 
@@ -94,10 +104,13 @@ def read_settings(folder: Path) -> StudySettings:
     """
     if not is_study(folder):
         raise StudyError(folder=folder, why=f"not a study ({MARK} is missing)")
-    settings = _read(folder, folder / MARK, StudySettings)
+    settings = read_record(folder, folder / MARK, StudySettings)
     for name in settings.model_files:
         if Path(name).is_absolute() or ".." in Path(name).parts or not name.startswith(f"{MODEL}/"):
             raise StudyError(folder=folder, why=f"{MARK} names a file outside of the study: {name}")
+    for network in settings.networks:
+        if network.file and re.fullmatch(rf"{NETWORKS}/[0-9a-f]{{64}}\.h5", network.file) is None:
+            raise StudyError(folder=folder, why=f"{MARK} names a file outside of the study: {network.file}")
     damaged = damage.of_settings(settings)
     if damaged:
         raise StudyError(folder=folder, why=f"{MARK} is damaged: {damaged}")
@@ -169,7 +182,7 @@ class StudyFolder:
         """
         found: list[StudyPoint] = []
         for file in self._listed(TRIALS):
-            found += _read(self.folder, file, tuple[StudyPoint, ...])
+            found += read_record(self.folder, file, tuple[StudyPoint, ...])
         for place, one in enumerate(found):
             damaged = damage.of_point(one, place, settings)
             if damaged:
@@ -184,7 +197,7 @@ class StudyFolder:
         found: dict[str, PointResult] = {}
         for file in self._listed(PENDING):
             with contextlib.suppress(StudyError):
-                found[file.stem] = _read(self.folder, file, PointResult)
+                found[file.stem] = read_record(self.folder, file, PointResult)
         return found
 
     def keep(self, key: str, result: PointResult) -> None:
@@ -192,14 +205,14 @@ class StudyFolder:
 
         Raises WriteError.
         """
-        write_atomically(self.folder / PENDING / f"{key}.json", _text(result))
+        write_atomically(self.folder / PENDING / f"{key}.json", as_text(result))
 
     def record(self, generation: int, points: Sequence[StudyPoint]) -> None:
         """Write the trials of a generation; then their results are no longer pending.
 
         Raises WriteError.
         """
-        write_atomically(self.folder / TRIALS / f"{generation:06d}.json", _text(tuple(points)))
+        write_atomically(self.folder / TRIALS / f"{generation:06d}.json", as_text(tuple(points)))
         shutil.rmtree(self.folder / PENDING, ignore_errors=True)
 
     def levels(self, points: Sequence[StudyPoint]) -> tuple[LevelResult, ...]:
@@ -209,7 +222,7 @@ class StudyFolder:
         """
         found: list[LevelResult] = []
         for file in self._listed(LEVELS):
-            found.append(_read(self.folder, file, LevelResult))
+            found.append(read_record(self.folder, file, LevelResult))
             damaged = damage.of_level(found[-1], points)
             if damaged:
                 raise StudyError(folder=self.folder, why=f"{file.name} is damaged: {damaged}")
@@ -221,7 +234,7 @@ class StudyFolder:
         Raises WriteError.
         """
         name = f"{one.number:06d}-{one.level.name.lower()}.json"
-        write_atomically(self.folder / LEVELS / name, _text(one))
+        write_atomically(self.folder / LEVELS / name, as_text(one))
 
     def _listed(self, name: str) -> list[Path]:
         """The records in a folder of the study; none where it is missing.
@@ -237,12 +250,13 @@ class StudyFolder:
             raise StudyError(folder=self.folder, why=f"{name} is damaged: {error.strerror or error}") from error
 
 
-def _text(value: object) -> bytes:
+def as_text(value: object) -> bytes:
+    """A record as the bytes of a file of the study."""
     return (json.dumps(CODEC.encode(value), indent=1) + "\n").encode()
 
 
-def _read(folder: Path, file: Path, kind: type[T]) -> T:
-    """A record of the folder. Raises StudyError if it is damaged."""
+def read_record(folder: Path, file: Path, kind: type[T]) -> T:
+    """A record of a study. Raises StudyError if it is damaged."""
     try:
         return CODEC.decode(kind, json.loads(read_regular_text(file, limit=MAX_BYTES)), file.name)
     except (IrregularFileError, OSError) as error:

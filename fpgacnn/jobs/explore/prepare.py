@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -24,18 +24,19 @@ from fpgacnn.jobs.explore.context import TrialContext, all_quantizers, smallest
 from fpgacnn.jobs.explore.evaluate import plan
 from fpgacnn.jobs.explore.folder import DATA, MODEL
 from fpgacnn.jobs.explore.measures import DEFAULT_OBJECTIVES, Objective
+from fpgacnn.jobs.explore.networks.record import ScaledNetwork
+from fpgacnn.jobs.explore.networks.train import TrainingRequest, all_networks
+from fpgacnn.jobs.explore.points.starts import BASE_BITS, starts
 from fpgacnn.jobs.explore.record import StudySettings
 from fpgacnn.jobs.explore.sampler import GENERATIONS, chosen_sampler
 from fpgacnn.jobs.explore.space import (
     DEFAULT_SEARCHED,
     PRUNING_STEP,
     DesignSpace,
-    IoAxis,
     PruningAxis,
     Searched,
     SettingAxis,
     Values,
-    WidthAxis,
     WidthRange,
     design_space,
 )
@@ -50,7 +51,7 @@ from fpgacnn.passes.quantization import SoftmaxChoice
 from fpgacnn.passes.quantization.quantize import leading_quantizer
 from fpgacnn.passes.widths.pruning import MOST_PERCENT
 from fpgacnn.passes.widths.trainable import trainable_points
-from fpgacnn.passes.widths.widths import Point, fold_normalizations, with_quantizers
+from fpgacnn.passes.widths.widths import fold_normalizations, with_quantizers
 from fpgacnn.pipeline.calibration import judged
 from fpgacnn.pipeline.inputs import Events, choose_formats, to_codes
 from fpgacnn.pipeline.request import located
@@ -58,26 +59,19 @@ from fpgacnn.records.record import ModelRecord
 from fpgacnn.sim.source_reference import evaluate
 from fpgacnn.system.files.regular import ANY_SIZE, read_regular
 from fpgacnn.system.npz import ArraySource, MemoryArrays, packed
-
-PATH_POINTS = 16
-"""Points of the path of `quantize --budget` among the first points of a search."""
+from fpgacnn.training.keras.loop import TrainingSettings
 
 SCORED_EVENTS = 2000
 """Training events complete fewer validation events to so many for the score: points are not trained on either."""
 
-BASE_BITS = 6
-"""The path's largest widths are two bits above these."""
-
-PRUNED_SHARES = (0.2, 0.4, 0.6, 0.8)
-"""Shares of the weights of all layers that are cut in the first points with zeros."""
-
-SHARED_REUSE = (4, 16, 64)
-"""Reuse factors of the first points with the resource strategy."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExploreRequest:
-    """What to explore, on which data, and how."""
+    """What to explore, on which data, and how.
+
+    `scale_filters`: the factors of the numbers of filters, ascending, with 1 for the given network; the others are
+    trained with `training`.
+    """
 
     model: Path
     data: str | MemoryArrays
@@ -97,6 +91,8 @@ class ExploreRequest:
     seed: int = 1
     sampler: str | None = None
     storage: str | None = None
+    scale_filters: tuple[float, ...] = ()
+    training: TrainingSettings = field(default_factory=TrainingSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -107,6 +103,7 @@ class Preparation:
     context: TrialContext
     material: TrainingData
     files: Mapping[str, Path]
+    networks: Mapping[str, bytes] = field(default_factory=dict)
 
     def content(self) -> dict[str, bytes]:
         """The files that the folder of the study gets besides its settings.
@@ -114,7 +111,7 @@ class Preparation:
         Raises OSError.
         """
         copies = {name: read_regular(path, limit=ANY_SIZE) for name, path in self.files.items()}
-        return {**copies, DATA: packed(data_arrays(self.material))}
+        return {**copies, **self.networks, DATA: packed(data_arrays(self.material))}
 
 
 def prepare(request: ExploreRequest) -> Preparation:
@@ -133,11 +130,24 @@ def prepare(request: ExploreRequest) -> Preparation:
     choices = choose_formats(
         network, Events(values=calibration, labels=None, origin=material.origin), request.input_type
     )
+    training = TrainingRequest(network=folded, material=material, task=task, settings=request.training)
+    networks = all_networks(training, request.scale_filters, request.output)
     seen = evaluate(folded, calibration, quantized=False)
     scored = scored_events(material)
     context = TrialContext(
         network=folded,
-        quantizers=all_quantizers(folded, seen, _range(request.widths), _percents(request)),
+        networks=networks.networks,
+        quantizers=tuple(
+            quantizer
+            for place, one in enumerate(networks.networks or (folded,))
+            for quantizer in all_quantizers(
+                one,
+                seen if one is folded else evaluate(one, calibration, quantized=False),
+                _range(request.widths),
+                _percents(request),
+                place,
+            )
+        ),
         inputs=choices,
         codes=tuple(
             smallest(to_codes(values, choice, leading_quantizer(network, choice.name))[0].array)
@@ -153,10 +163,11 @@ def prepare(request: ExploreRequest) -> Preparation:
         fold=request.fold,
         fifo=request.fifo,
     )
-    design, io, remarks = _buildable(context, request)
-    space = design_space(folded, design, request.widths, io, request.searched)
-    space, unpruned = _with_effect(space, _unpruned(space, design, request.objectives))
-    context = replace(context, space=space, target=replace(target, io=io[0]))
+    designs, io, remarks = _buildable(context, request)
+    space = design_space(folded, designs, request.widths, io, request.searched, request.scale_filters)
+    space, unpruned = _with_effect(space, _unpruned(space, designs[0], request.objectives))
+    named = designs[0].target if networks.networks else target  # settings by the names of layers, not of nodes
+    context = replace(context, space=space, target=replace(named, io=io[0]))
     if not context.space.axes or all(axis.low == axis.high for axis in context.space.axes):
         raise UsageError(what="there is nothing to search: every axis has one value")
     bits = {choice.name: choice.format.width for choice in choices}
@@ -170,10 +181,12 @@ def prepare(request: ExploreRequest) -> Preparation:
             context=context,
             points=tuple(starts(context.space, path)),
             notes=(*notes, *remarks, *unpruned),
+            networks=networks.records,
         ),
         context=context,
         material=material,
         files=_files(request),
+        networks=networks.files,
     )
 
 
@@ -250,50 +263,33 @@ def _answers(network: SourceModel, inputs: Sequence[FloatArray], names: Sequence
     return tuple(np.concatenate([part[name] for part in found]) for name in names)
 
 
-def _buildable(context: TrialContext, request: ExploreRequest) -> tuple[Design, tuple[IoType, ...], tuple[str, ...]]:
-    """The design with the largest widths, the io types that it can be built with, and notes on the others.
+def _buildable(
+    context: TrialContext, request: ExploreRequest
+) -> tuple[tuple[Design, ...], tuple[IoType, ...], tuple[str, ...]]:
+    """The design of each network with the largest widths, the io types that all can be built with, notes on the others.
 
     Raises UnsupportedOptionError if there is none.
     """
     bits = dict.fromkeys(trainable_points(context.network), request.widths.high)
-    network = with_quantizers(context.network, context.quantizers_of(bits))
-    design: Design | None = None
+    networks = [
+        with_quantizers(one, context.quantizers_of(bits, network=place))
+        for place, one in enumerate(context.networks or (context.network,))
+    ]
+    found: dict[IoType, tuple[Design, ...]] = {}
     refused: dict[IoType, UnsupportedOptionError] = {}
     for io in request.io:
-        one = plan(context, network, replace(context.target, io=io)).design
+        designs = tuple(plan(context, one, replace(context.target, io=io)).design for one in networks)
         try:
-            lower(one)
+            for design in designs:
+                lower(design)
         except UnsupportedOptionError as error:
             refused[io] = error
         else:
-            design = design or one
-    if design is None:
+            found[io] = designs
+    if not found:
         raise next(iter(refused.values()))
-    possible = tuple(io for io in request.io if io not in refused)
-    return design, possible, tuple(f"io_{io.value} is not searched: {error}" for io, error in refused.items())
-
-
-def starts(space: DesignSpace, path: Sequence[Mapping[Point, int]]) -> Iterator[Values]:
-    """The points that a search begins with, none twice: the largest widths first.
-
-    Uniform widths, the path of `quantize --budget`, both with the other io type, and uniform widths with shared
-    multipliers or with pruned weights. Of these, those that are computed and meet the limits are never better than the
-    whole front.
-    """
-    widths = [axis for axis in space.axes if isinstance(axis, WidthAxis)]
-    high, low = max((axis.high for axis in widths), default=1), min((axis.low for axis in widths), default=1)
-    io = next((axis for axis in space.axes if isinstance(axis, IoAxis)), None)
-    plain = [space.uniform(bits) for bits in range(high, low - 1, -1)]
-    places = sorted({*np.linspace(0, len(path) - 1, min(PATH_POINTS, len(path))).astype(int).tolist()})
-    plain += [space.with_widths(path[place]) for place in places]
-    middle = space.uniform((high + low) // 2)
-    found: list[Values] = [*plain]
-    if io is not None:
-        found += [{**one, io.name: io.high} for one in plain[: high - low + 1]]
-    found += [space.with_reuse(Strategy.RESOURCE, reuse, middle) for reuse in SHARED_REUSE]
-    base = space.uniform(BASE_BITS)
-    found += [space.with_pruning(share, one) for one in (base, middle) for share in PRUNED_SHARES]
-    yield from {tuple(one.items()): one for one in found}.values()
+    notes = tuple(f"io_{io.value} is not searched: {error}" for io, error in refused.items())
+    return next(iter(found.values())), tuple(found), notes
 
 
 def _settings(
@@ -305,6 +301,7 @@ def _settings(
     context: TrialContext,
     points: tuple[Values, ...],
     notes: tuple[str, ...],
+    networks: tuple[ScaledNetwork, ...],
 ) -> StudySettings:
     validation = material.validation
     real = objective.answers(network, validation.inputs, quantized=False)
@@ -343,6 +340,7 @@ def _settings(
         context=context.digest,
         storage=storage_name(request.storage),
         notes=notes,
+        networks=networks,
     )
 
 

@@ -14,6 +14,7 @@ from fpgacnn.hardware.estimation.fifo_choice import FifoChoice
 from fpgacnn.ir.source import Quantizer
 from fpgacnn.jobs.explore.context import PointQuantizer, QuantizerChoice
 from fpgacnn.jobs.explore.measures import Objective, PointResult, compared, excess, figure, knee, pareto
+from fpgacnn.jobs.explore.networks.record import ScaledNetwork
 from fpgacnn.jobs.explore.space import DesignSpace, Values
 from fpgacnn.jobs.fit.search import FitLimits
 from fpgacnn.passes.quantization import SoftmaxChoice
@@ -21,6 +22,7 @@ from fpgacnn.passes.widths.widths import Point
 from fpgacnn.pipeline.inputs import InputChoice
 from fpgacnn.records.display import Displayed
 from fpgacnn.records.record import ModelRecord, plain
+from fpgacnn.system.codec import LEFT_OUT
 
 SCHEMA = 1
 
@@ -29,6 +31,7 @@ class Level(StrEnum):
     """How closely a point has been looked at: each level costs more than the one before it."""
 
     EMULATED = "post-training"
+    RETRAINED = "float network trained again"
     TUNED = "fine-tuned"
     SIMULATED = "C simulation"
 
@@ -40,7 +43,8 @@ class StudySettings:
     `identity` is a random name, for storages that hold several studies. `sampler`: that of Optuna; `generation`: points
     that are proposed together. `quality`: the float network's on the validation events. `inputs` and `quantizers` are
     those that a point chooses from. `context` is the digest of all that a trial depends on besides its point. `starts`
-    are the points that the search begins with; the report compares with the first of them.
+    are the points that the search begins with; the report compares with the first of them. `networks`: those of each
+    factor, where filters are scaled.
     """
 
     version: str
@@ -71,6 +75,7 @@ class StudySettings:
     storage: str
     notes: tuple[str, ...] = ()
     schema: int = SCHEMA
+    networks: tuple[ScaledNetwork, ...] = field(default=(), metadata=LEFT_OUT)
 
     def numbers(self, result: PointResult) -> tuple[float, ...]:
         """The objectives' numbers of a result."""
@@ -78,7 +83,12 @@ class StudySettings:
 
     def quantizers_of(self, values: Values) -> dict[Point, Quantizer]:
         """The quantizers of a point."""
-        return QuantizerChoice(self.quantizers).of(self.space.widths(values), self.space.pruned(values))
+        space = self.space
+        return QuantizerChoice(self.quantizers).of(space.widths(values), space.pruned(values), space.network(values))
+
+    def network_of(self, values: Values) -> ScaledNetwork | None:
+        """The network of a point; None where filters are not scaled."""
+        return self.networks[self.space.network(values)] if self.networks else None
 
     def excess(self, result: PointResult) -> dict[str, float]:
         """By how much a result misses each limit."""
@@ -194,7 +204,14 @@ class ExploreRecord(Displayed):
     def level_of(self, number: int) -> Level:
         """The highest level that a point has seen."""
         seen = {one.level for one in self.levels if one.number == number}
-        return next((one for one in reversed(Level) if one in seen), Level.EMULATED)
+        found = next((one for one in reversed(Level) if one in seen), None)
+        return found or self._first_level(number)
+
+    def _first_level(self, number: int) -> Level:
+        """What every point has seen: quantization, of the given network or of one that was trained again."""
+        point = self.point(number)
+        network = None if point is None else self.settings.network_of(point.values)
+        return Level.EMULATED if network is None or network.is_given else Level.RETRAINED
 
     def point(self, number: int) -> StudyPoint | None:
         """The point with a number."""

@@ -14,6 +14,7 @@ from fpgacnn.jobs.explore import folder as study_folder
 from fpgacnn.jobs.explore.evaluate import Workbench
 from fpgacnn.jobs.explore.folder import StudyFolder, trial_key
 from fpgacnn.jobs.explore.measures import PointResult
+from fpgacnn.jobs.explore.networks.train import discard_beside
 from fpgacnn.jobs.explore.prepare import ExploreRequest, Preparation, prepare
 from fpgacnn.jobs.explore.record import ExploreRecord, StudyPoint, StudyProgress, StudySettings, best_numbers
 from fpgacnn.jobs.explore.sampler import Proposals
@@ -129,9 +130,11 @@ def _begun(folder: Path, prepared: Preparation) -> StudySettings:
         except OSError as error:
             raise WriteError(file=folder, why=error.strerror or str(error)) from error
         else:
+            discard_beside(folder, prepared.settings.networks)
             return prepared.settings
     old = study_folder.read_settings(folder)
     study_folder.refuse_difference(folder, old, prepared.settings)
+    discard_beside(folder, old.networks)  # those of a command that was killed when it had begun the study
     return old
 
 

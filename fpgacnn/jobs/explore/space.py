@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
 from fpgacnn.design import Design, IoType, Strategy, Target
 from fpgacnn.errors import UsageError, printable
 from fpgacnn.ir.source import SourceModel
+from fpgacnn.jobs.explore.networks.record import GIVEN
 from fpgacnn.jobs.fit.design_space import Parameter, Setting, parameters
 from fpgacnn.passes.widths.pruning import MOST_PERCENT
 from fpgacnn.passes.widths.trainable import trainable_points
 from fpgacnn.passes.widths.widths import Part, Point
+from fpgacnn.system.codec import LEFT_OUT
 
 FEWEST_BITS, MOST_BITS = 2, 16
 LONGEST_NAME = 80
@@ -88,13 +90,15 @@ class WidthAxis:
 class SettingAxis:
     """Strategy and reuse factor of a layer, by the place in the list of its settings.
 
-    `factors` are the legal reuse factors with each io type: streams allow larger ones.
+    `factors` are the legal reuse factors with each io type: streams allow larger ones. `scaled` are those of each
+    network by its place, where filters are scaled.
     """
 
     name: str
     layer: str
     settings: tuple[Setting, ...]
     factors: Mapping[IoType, tuple[int, ...]]
+    scaled: tuple[Mapping[IoType, tuple[int, ...]], ...] = field(default=(), metadata=LEFT_OUT)
 
     @property
     def low(self) -> int:
@@ -106,10 +110,10 @@ class SettingAxis:
         """The last setting."""
         return len(self.settings) - 1
 
-    def setting(self, value: int, io: IoType) -> Setting:
-        """The setting at a place; the largest smaller factor where the io type does not allow the factor."""
-        one = self.settings[value]
-        return replace(one, reuse=max(factor for factor in self.factors[io] if factor <= one.reuse))
+    def setting(self, value: int, io: IoType, network: int = 0) -> Setting:
+        """The setting at a place; the largest smaller factor where io type and network do not allow the factor."""
+        one, factors = self.settings[value], self.scaled[network] if self.scaled else self.factors
+        return replace(one, reuse=max(factor for factor in factors[io] if factor <= one.reuse))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +153,30 @@ class PruningAxis:
         return value * self.step
 
 
-SpaceAxis = WidthAxis | SettingAxis | IoAxis | PruningAxis
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterAxis:
+    """The network, by the place of the factor of its numbers of filters; ascending, with 1 for the given network."""
+
+    name: str
+    factors: tuple[float, ...]
+
+    @property
+    def low(self) -> int:
+        """The network with the fewest filters."""
+        return 0
+
+    @property
+    def high(self) -> int:
+        """The network with the most filters."""
+        return len(self.factors) - 1
+
+    @property
+    def given(self) -> int:
+        """The place of the given network."""
+        return self.factors.index(GIVEN)
+
+
+SpaceAxis = WidthAxis | SettingAxis | IoAxis | PruningAxis | FilterAxis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,9 +206,10 @@ class DesignSpace:
     def target(self, values: Values, base: Target) -> Target:
         """The target of a point; `base` gives part, clock and tool, and what is not searched."""
         io, reuse_of, strategy_of = self.io(values, base.io), dict(base.reuse_of), dict(base.strategy_of)
+        network = self.network(values)
         for axis in self.axes:
             if isinstance(axis, SettingAxis):
-                setting = axis.setting(values[axis.name], io)
+                setting = axis.setting(values[axis.name], io, network)
                 reuse_of[axis.layer], strategy_of[axis.layer] = setting.reuse, setting.strategy
         return replace(base, io=io, reuse_of=reuse_of, strategy_of=strategy_of)
 
@@ -190,9 +218,23 @@ class DesignSpace:
         axis = next((one for one in self.axes if isinstance(one, IoAxis)), None)
         return base if axis is None else axis.choices[values[axis.name]]
 
+    def network(self, values: Values) -> int:
+        """The place of the network of a point; 0 where filters are not scaled."""
+        axis = self.filters
+        return 0 if axis is None else values[axis.name]
+
+    @property
+    def filters(self) -> FilterAxis | None:
+        """The axis of the networks, if filters are scaled."""
+        return next((one for one in self.axes if isinstance(one, FilterAxis)), None)
+
     def uniform(self, bits: int, values: Values | None = None) -> dict[str, int]:
-        """The point with these bits everywhere, as far as the axes allow; other axes as in `values`, or the first."""
-        found = {axis.name: axis.low for axis in self.axes} | dict(values or {})
+        """The point with these bits everywhere, as far as the axes allow; other axes as in `values`, or the first.
+
+        Without `values`, it is a point of the given network.
+        """
+        start = {axis.name: axis.given if isinstance(axis, FilterAxis) else axis.low for axis in self.axes}
+        found = start | dict(values or {})
         for axis in self.axes:
             if isinstance(axis, WidthAxis):
                 found[axis.name] = min(max(bits, axis.low), axis.high)
@@ -219,7 +261,8 @@ class DesignSpace:
     def words(self, values: Values, base: IoType) -> dict[str, str]:
         """A point for people: the value of each axis as text; `base` is the io type that is not searched."""
         io = self.io(values, base)
-        return {axis.name: label(axis, values[axis.name], io) for axis in self.axes}
+        network = self.network(values)
+        return {axis.name: label(axis, values[axis.name], io, network) for axis in self.axes}
 
     def is_valid(self, values: Values) -> bool:
         """Whether a point has a value within its limits for each axis, and no other."""
@@ -227,8 +270,8 @@ class DesignSpace:
         return within and len(values) == len(self.axes)
 
 
-def label(axis: SpaceAxis, value: int, io: IoType) -> str:
-    """A value of an axis as text, in a design with this io type."""
+def label(axis: SpaceAxis, value: int, io: IoType, network: int = 0) -> str:
+    """A value of an axis as text, in a design with this io type, of the network at a place."""
     match axis:
         case WidthAxis():
             return f"{value} bits"
@@ -236,8 +279,10 @@ def label(axis: SpaceAxis, value: int, io: IoType) -> str:
             return axis.choices[value].value
         case PruningAxis():
             return f"{axis.percent(value)} %"
+        case FilterAxis():
+            return "as given" if value == axis.given else f"{axis.factors[value]:g} times, trained again"
         case SettingAxis():
-            setting = axis.setting(value, io)
+            setting = axis.setting(value, io, network)
             return f"{setting.strategy.value}, reuse {setting.reuse}"
         case _:
             assert_never(axis)
@@ -245,12 +290,16 @@ def label(axis: SpaceAxis, value: int, io: IoType) -> str:
 
 def design_space(
     network: SourceModel,
-    design: Design,
+    designs: Sequence[Design],
     widths: WidthRange,
     io: Sequence[IoType],
     searched: Sequence[Searched] = DEFAULT_SEARCHED,
+    factors: Sequence[float] = (),
 ) -> DesignSpace:
-    """The axes of a float network; `design` has some widths, and `io` are the types that can be built."""
+    """The axes of a float network; `designs` has one with some widths of each network, `io` are types that all allow.
+
+    `factors` are those of the filters of each network, if filters are scaled.
+    """
     names = _Names()
     axes: list[SpaceAxis] = []
     bits = widths if Searched.WIDTHS in searched else WidthRange(low=widths.high, high=widths.high)
@@ -258,9 +307,11 @@ def design_space(
     if Searched.PRUNING in searched:
         axes += _pruning_axes(network, names)
     if Searched.SETTINGS in searched:
-        axes += _setting_axes(design, io, names)
+        axes += _setting_axes(designs, io, names)
     if Searched.IO in searched and len(io) > 1:
         axes.append(IoAxis(name=names.new("io"), choices=tuple(io)))
+    if factors:
+        axes.append(FilterAxis(name=names.new("filters"), factors=tuple(factors)))
     return DesignSpace(axes=tuple(axes))
 
 
@@ -282,17 +333,28 @@ def _pruning_axes(network: SourceModel, names: _Names) -> Iterator[PruningAxis]:
             yield PruningAxis(name=name, layer=point.layer, step=PRUNING_STEP, high=MOST_PERCENT // PRUNING_STEP)
 
 
-def _setting_axes(design: Design, io: Sequence[IoType], names: _Names) -> Iterator[SettingAxis]:
-    by_io = {one: parameters(replace(design, target=replace(design.target, io=one))) for one in io}
-    for found in zip(*by_io.values(), strict=True):
-        all_factors = tuple(sorted({factor for one in found for factor in one.factors}))
-        whole = Parameter(layer=found[0].layer, factors=all_factors)
-        yield SettingAxis(
-            name=names.new(f"setting of {whole.layer}"),
-            layer=whole.layer,
-            settings=whole.settings,
-            factors={one: parameter.factors for one, parameter in zip(by_io, found, strict=True)},
-        )
+def _setting_axes(designs: Sequence[Design], io: Sequence[IoType], names: _Names) -> Iterator[SettingAxis]:
+    tables = [_factors(design, io) for design in designs]
+    for layer in tables[0]:
+        if all(layer in table for table in tables):
+            legal = [table[layer] for table in tables]
+            every = {factor for one in legal for factors in one.values() for factor in factors}
+            yield SettingAxis(
+                name=names.new(f"setting of {layer}"),
+                layer=layer,
+                settings=Parameter(layer=layer, factors=tuple(sorted(every))).settings,
+                factors=legal[0],
+                scaled=tuple(legal) if len(legal) > 1 else (),
+            )
+
+
+def _factors(design: Design, io: Sequence[IoType]) -> dict[str, dict[IoType, tuple[int, ...]]]:
+    """The legal reuse factors of each layer with each io type."""
+    found: dict[str, dict[IoType, tuple[int, ...]]] = {}
+    for one in io:
+        for parameter in parameters(replace(design, target=replace(design.target, io=one))):
+            found.setdefault(parameter.layer, {})[one] = parameter.factors
+    return found
 
 
 class _Names:

@@ -9,7 +9,7 @@ from typing import assert_never
 from fpgacnn.hardware.estimation import Figure
 from fpgacnn.jobs.explore.measures import Objective, figure
 from fpgacnn.jobs.explore.record import ExploreRecord, StudyPoint
-from fpgacnn.jobs.explore.space import IoAxis, PruningAxis, SettingAxis, SpaceAxis, WidthAxis
+from fpgacnn.jobs.explore.space import FilterAxis, IoAxis, PruningAxis, SettingAxis, SpaceAxis, WidthAxis
 from fpgacnn.reporting import charts
 from fpgacnn.reporting.formatting import duration, number, percent, plural
 from fpgacnn.reporting.page.page import Cell, Chapter, Column, Page, Section, Table, Tone, Verdict, cell, count
@@ -99,6 +99,8 @@ def _sections(record: ExploreRecord, importances: Importances, chosen: StudyPoin
         found.append(_importance(record, importances))
     if chosen is not None and record.start is not None:
         found.append(_beside_start(record, chosen, record.start))
+    if record.settings.networks:
+        found.append(_networks(record))
     if record.settings.notes:
         found.append(Section(key="notes", title="Notes", notes=record.settings.notes))
     return found
@@ -283,6 +285,8 @@ def _end(axis: SpaceAxis, value: int) -> str:
             return f"{value} bits"
         case PruningAxis():
             return f"{axis.percent(value)} %"
+        case FilterAxis():
+            return f"{axis.factors[value]:g} times"
         case SettingAxis() | IoAxis():
             return str(value)
         case _:
@@ -307,6 +311,31 @@ def _importance(record: ExploreRecord, importances: Importances) -> Section:
     )
     table = Table(caption="Importance of each choice", columns=tuple(columns), rows=tuple(rows))
     return Section(key="importance", title="What matters", words=(words,), tables=(table,))
+
+
+def _networks(record: ExploreRecord) -> Section:
+    measure = _name(record, Objective.QUALITY)
+    columns = (
+        Column(name="Filters"),
+        Column(name="Parameters", number=True),
+        Column(name=f"{measure}, float", number=True),
+        Column(name="Trained again"),
+    )
+    rows = tuple(
+        (
+            Cell(text=f"{one.factor:g} times", number=one.factor),
+            count(one.parameters),
+            Cell(text=f"{one.quality:.4f}", number=one.quality),
+            cell("as given" if one.is_given else f"{one.epochs} epochs at most, that of epoch {one.best_epoch}"),
+        )
+        for one in record.settings.networks
+    )
+    words = (
+        "Float networks with more or fewer filters in each hidden layer, trained again on the training events. The"
+        " quality is that on the validation events."
+    )
+    table = Table(caption="Networks of the study", columns=columns, rows=rows)
+    return Section(key="networks", title="Networks", words=(words,), tables=(table,))
 
 
 def _beside_start(record: ExploreRecord, chosen: StudyPoint, start: StudyPoint) -> Section:

@@ -50,6 +50,8 @@ def study_report(record: ExploreRecord) -> Iterator[RenderableType]:
         yield Text.assemble(
             ("no point meets the limits", "bold red"), f"; the nearest, point {record.nearest.number}, exceeds {short}"
         )
+    if settings.networks:
+        yield networks_table(record)
     for note in record.notes:
         yield Text.assemble(("note: ", "yellow"), printable(note))
     yield Text("quality is bit-exact (emulator); hardware is an estimate, no tool has run", style="dim")
@@ -117,6 +119,29 @@ def _share(one: Figure) -> str:
 
 def _time(one: Figure) -> str:
     return duration(one.value)
+
+
+def networks_table(record: ExploreRecord) -> FittingTable:
+    """The float networks with more or fewer filters."""
+    measure = record.settings.measure
+    return FittingTable(
+        headings=(
+            left("filters"),
+            right("parameters"),
+            right(f"float {measure}" if len(measure) < 16 else "float quality"),
+            left("trained again", rank=1),
+        ),
+        rows=tuple(
+            (
+                Text(f"{one.factor:g} times"),
+                Text(f"{one.parameters:,}"),
+                Text(f"{one.quality:.4f}"),
+                Text("as given" if one.is_given else f"epoch {one.best_epoch} of {one.epochs}"),
+            )
+            for one in record.settings.networks
+        ),
+        styles=tuple("" for _ in record.settings.networks),
+    )
 
 
 def choices_table(record: ExploreRecord) -> FittingTable:

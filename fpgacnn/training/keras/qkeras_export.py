@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, assert_never
 
@@ -52,12 +52,13 @@ _MERGES = {
 class QKerasExport:
     """`model` is saved; `trained` shares its layers and ends before a final softmax or sigmoid, at the logits.
 
-    `kernels` are the variables for pruning.
+    `kernels` are the variables for pruning. `names`: for each layer of the network, its name in the Keras model.
     """
 
     model: KerasModel
     trained: KerasModel
     kernels: tuple[Any, ...]
+    names: Mapping[str, str]
 
 
 def export_to_qkeras(modules: Keras, network: SourceModel) -> QKerasExport:
@@ -69,13 +70,12 @@ def export_to_qkeras(modules: Keras, network: SourceModel) -> QKerasExport:
     for layer in network.layers:
         builder.add(layer)
     inputs = [builder.tensors[name] for name in network.inputs]
-    model = modules.keras.Model(
-        inputs, [builder.tensors[name] for name in network.outputs], name=_SAFE.sub("_", f"q_{network.name}")
-    )
+    outputs, title = [builder.tensors[name] for name in network.outputs], _SAFE.sub("_", f"q_{network.name}")
+    model = modules.keras.Model(inputs, outputs, name=title)
     trained = modules.keras.Model(inputs, [builder.logits(name) for name in network.outputs])
     for keras_layer, arrays in builder.weights:
         keras_layer.set_weights(arrays)
-    return QKerasExport(model=model, trained=trained, kernels=tuple(builder.kernels))
+    return QKerasExport(model=model, trained=trained, kernels=tuple(builder.kernels), names=builder.given)
 
 
 def ends_in(network: SourceModel, name: str) -> src.Activation | None:
@@ -96,6 +96,7 @@ class _Builder:
     weights: list[tuple[Any, Arrays]] = field(default_factory=list)
     kernels: list[Any] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
+    given: dict[str, str] = field(default_factory=dict)
 
     def add(self, layer: SourceLayer) -> None:
         given = [self.tensors[name] for name in layer.inputs]
@@ -120,6 +121,7 @@ class _Builder:
             if (name := f"{safe}_{number}" if number else safe) not in self.names
         )
         self.names.add(unique)
+        self.given.setdefault(wanted, unique)
         return unique
 
     def _layer(self, layer: SourceLayer, given: Sequence[Tensor]) -> Tensor:
@@ -135,13 +137,8 @@ class _Builder:
                 return self._transposed(layer, operation, x)
             case src.Dense():
                 options = self._quantizers(layer, "kernel", operation)
-                return self._linear(
-                    layer,
-                    operation,
-                    operation.kernel.values,
-                    self._class("Dense", operation)(layer.shape[-1], **options),
-                    x,
-                )
+                made = self._class("Dense", operation)(layer.shape[-1], **options)
+                return self._linear(layer, operation, operation.kernel.values, made, x)
             case src.BatchNormalization(statistics=statistics):
                 made = layers.BatchNormalization(epsilon=statistics.epsilon, name=self.name(layer.name))
                 made.trainable = (

@@ -92,7 +92,12 @@ def explore(
     ] = 0,
     epochs: Annotated[
         int,
-        typer.Option("--epochs", min=1, help="With --tune: epochs of the point that is left.", rich_help_panel=SEARCH),
+        typer.Option(
+            "--epochs",
+            min=1,
+            help="With --tune: epochs of the point that is left; with --scale-filters: of each network.",
+            rich_help_panel=SEARCH,
+        ),
     ] = 16,
     convert_front: Annotated[
         int,
@@ -104,6 +109,16 @@ def explore(
             rich_help_panel=SEARCH,
         ),
     ] = 0,
+    scale_filters: Annotated[
+        str | None,
+        typer.Option(
+            "--scale-filters",
+            help="Also search networks with so many times the filters in each hidden layer, which are trained again"
+            " (extra `train`): A..B in steps of 0.25, or factors with commas.",
+            metavar="A..B",
+            rich_help_panel=SEARCH,
+        ),
+    ] = None,
     max_latency: Annotated[
         str | None,
         typer.Option(
@@ -229,6 +244,7 @@ def explore(
             tune=tune,
             epochs=epochs,
             convert_front=convert_front,
+            scale_filters=scale_filters,
             progress=progress(quiet=quiet or json),
             watch=watch,
         )

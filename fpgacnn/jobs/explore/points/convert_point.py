@@ -10,6 +10,7 @@ import numpy as np
 from fpgacnn.design import IoType
 from fpgacnn.errors import StudyError, UsageError
 from fpgacnn.jobs.explore.folder import DATA, StudyFolder
+from fpgacnn.jobs.explore.networks.names import point_choices
 from fpgacnn.jobs.explore.prepare import events_of
 from fpgacnn.jobs.explore.record import ExploreRecord, Level, LevelResult, StudyPoint, StudySettings
 from fpgacnn.jobs.explore.run import read_study
@@ -47,14 +48,6 @@ def built_point(study: ExploreRecord, number: int) -> StudyPoint:
     return one
 
 
-def model_of(folder: Path, settings: StudySettings) -> tuple[Path, Path | None]:
-    """The study's copy of the model, and of its weights where they lie in a file of their own."""
-    files = [folder / name for name in settings.model_files]
-    if settings.model.file != files[0].name:  # a SavedModel is a folder
-        return next(place for place in files[0].parents if place.name == settings.model.file), None
-    return files[0], files[1] if len(files) > 1 else None
-
-
 def convert_front(record: ExploreRecord, most: int, progress: Progress = silent) -> ExploreRecord:
     """Convert points of the front with C simulation, into the study: at most so many, spread, the chosen one too.
 
@@ -74,15 +67,15 @@ def convert_front(record: ExploreRecord, most: int, progress: Progress = silent)
 
 def point_request(folder: Path, settings: StudySettings, one: StudyPoint, request: Request) -> Request:
     """The request that converts a point."""
-    model, weights = model_of(folder, settings)
-    target = settings.space.target(one.values, settings.target)
+    choices = point_choices(folder, settings, one.values)
+    target = choices.target
     if request.board is not None and (request.board.part, request.board.clock_ns) != (target.part, target.clock_ns):
         what = f"the study is for {target.part} at {target.clock_ns:g} ns, which is not the board {request.board.name}"
         raise UsageError(what=what)
     return replace(
         request,
-        model=model,
-        weights=weights,
+        model=choices.model,
+        weights=choices.weights,
         events=request.events or test_events(folder),
         input_type=None,
         target=target,
@@ -91,9 +84,9 @@ def point_request(folder: Path, settings: StudySettings, one: StudyPoint, reques
         fold=settings.fold,
         fifo=settings.fifo if target.io is IoType.STREAM else None,
         assigned=AssignedWidths(
-            quantizers=settings.quantizers_of(one.values),
-            pruned=settings.space.pruned(one.values),
-            inputs=settings.inputs,
+            quantizers=choices.quantizers,
+            pruned=choices.pruned,
+            inputs=choices.inputs,
             origin=f"point {one.number} of {folder}",
         ),
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 from fpgacnn.design import IoType
 from fpgacnn.errors import UsageError
 from fpgacnn.jobs.explore.folder import DATA, StudyFolder
-from fpgacnn.jobs.explore.points.convert_point import built_point, model_of
+from fpgacnn.jobs.explore.networks.names import point_choices
+from fpgacnn.jobs.explore.points.convert_point import built_point
 from fpgacnn.jobs.explore.prepare import PARTS, events_of
 from fpgacnn.jobs.explore.record import ExploreRecord, Level, LevelResult
 from fpgacnn.jobs.explore.run import read_study
@@ -53,24 +54,23 @@ def point_request(folder: Path, number: int, request: QuantizeRequest) -> Quanti
     """
     study = read_study(folder)
     settings, one = study.settings, built_point(study, number)
-    model, weights = model_of(folder, settings)
+    choices = point_choices(folder, settings, one.values)
     arrays = read_arrays(folder / DATA)
     parts = {name: events_of(arrays, name) for name in PARTS}
     known = CATALOG.get(settings.data)
-    target = settings.space.target(one.values, settings.target)
     return replace(
         request,
-        model=model,
-        weights=weights,
+        model=choices.model,
+        weights=choices.weights,
         data=settings.data,
         material=TrainingData(**parts, origin=settings.data, augmentation=known.augmentation if known else None),
-        assigned=settings.quantizers_of(one.values),
-        pruned=settings.space.pruned(one.values),
-        target=target,
+        assigned=choices.quantizers,
+        pruned=choices.pruned,
+        target=choices.target,
         open_io=False,
         softmax=settings.softmax,
         fold=settings.fold,
-        fifo=settings.fifo if target.io is IoType.STREAM else None,
+        fifo=settings.fifo if choices.target.io is IoType.STREAM else None,
         input_type=settings.input_type,
     )
 

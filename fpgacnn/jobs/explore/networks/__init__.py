@@ -1,0 +1,1 @@
+"""Float networks with more or fewer filters, trained again."""
