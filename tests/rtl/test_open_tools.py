@@ -28,7 +28,7 @@ from fpgacnn.sim.emulator import ReferenceEmulator
 from tests.support.command import failed, run
 from tests.support.files import tiny_model
 from tests.support.networks import Builder
-from tests.support.open_tools import needs_nextpnr, needs_yosys
+from tests.support.open_tools import YOSYS_SCRIPT, needs_nextpnr, needs_yosys
 from tests.support.rtl import rtl_design
 from tests.support.vivado_reports import Netlist, timing_rpt, utilization_rpt
 
@@ -38,13 +38,6 @@ CACHE = {
 
 
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog: apt-get install iverilog")
-
-NETLIST_SCRIPT = """import sys
-from pyosys import libyosys
-design = libyosys.Design()
-for line in sys.argv[1:]:
-    libyosys.run_pass(line, design)
-"""
 
 
 def network() -> Builder:
@@ -78,7 +71,7 @@ def test_the_netlist_of_yosys_computes_what_the_emulator_computes(tmp_path: Path
     write_files(tmp_path, {**project.files, **bench_files(project, codes, answers)})
     sources = " ".join(str(one.relative_to(tmp_path)) for one in sorted(tmp_path.glob("rtl/**/*.sv")))
     lines = (f"read_verilog -sv {sources}", command, "write_verilog -noattr tb/netlist.v")
-    subprocess.run([sys.executable, "-c", NETLIST_SCRIPT, *lines], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run([sys.executable, "-c", YOSYS_SCRIPT, *lines], cwd=tmp_path, check=True, capture_output=True)
     copy_models(models, tmp_path / "tb" / "models")
     command_words = ["-g2012", "-DNO_INCLUDES", "-Imodels", "-o", "bench", "bench_of_myproject.sv", "netlist.v"]
     words = [shutil.which("iverilog") or "", *command_words, "models/cells_sim.v"]

@@ -9,6 +9,14 @@ import pytest
 from fpgacnn.errors import OpenToolMissingError
 from fpgacnn.hardware.synthesis.open_tools.programs import NEXTPNR, YOSYS, find_program
 
+YOSYS_SCRIPT = """import sys
+from pyosys import libyosys
+design = libyosys.Design()
+for line in sys.argv[1:]:
+    libyosys.run_pass(line, design)
+"""
+"""A program that runs the passes of its arguments in Yosys."""
+
 
 def missing(*wanted: object) -> bool:
     """Whether a program is not installed; tools/install_tests.sh installs all of them."""
