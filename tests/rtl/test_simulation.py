@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from fpgacnn.design import IoType
@@ -17,6 +18,7 @@ from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import CodeArray
 from fpgacnn.ir.source import PoolKind
 from fpgacnn.sim.emulator import ReferenceEmulator
+from fpgacnn.sim.rtl.build import CLOCKS_WORTH_OPTIMIZING, OPTIMIZED, QUICK, level_for
 from fpgacnn.sim.rtl.run import RtlSimulation, Traffic
 from tests.support import networks
 from tests.support.networks import Builder
@@ -208,3 +210,25 @@ def test_simulation_finds_a_fault(fault: str) -> None:
     else:
         answers, expected = simulation.run(codes).outputs, ReferenceEmulator(design).run(codes).outputs
         assert any((answers[name].array != expected[name].array).any() for name in expected)
+
+
+@pytest.mark.agree
+@needs_verilator
+def test_long_runs_are_optimized_and_short_ones_are_not_with_equal_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    build = Builder(seed=1)
+    build.end(build.convolution(build.input((3, 4, 2)), (2, 2, 2, 3), (2, 3, 3)))
+    design = rtl_design(build)
+    project, levels = backend.convert(design), list[str]()
+
+    def seen(clocks: int) -> str:
+        levels.append(level_for(clocks))
+        return levels[-1]
+
+    monkeypatch.setattr("fpgacnn.sim.rtl.run.level_for", seen)
+    for events in (5, CLOCKS_WORTH_OPTIMIZING // project.interval):
+        simulation, codes = RtlSimulation(project, design), build.events(events)
+        answers, expected = simulation.run(codes).outputs, ReferenceEmulator(design).run(codes).outputs
+        assert all(np.array_equal(answers[name].array, expected[name].array) for name in expected)
+        assert simulation.clocks_equal_schedule
+        simulation.clocked(codes, Traffic(pauses=40))
+    assert levels == [QUICK, OPTIMIZED]

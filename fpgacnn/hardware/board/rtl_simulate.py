@@ -11,7 +11,7 @@ from fpgacnn.hardware.board.beats import ANSWERED, SEED, SENT, Beats, WrapperSim
 from fpgacnn.hardware.board.layout import Layout
 from fpgacnn.hardware.board.wrapper import STREAM_TOP
 from fpgacnn.sim.csim import DEFAULT_SECONDS
-from fpgacnn.sim.rtl.build import MAIN, SOURCES, RtlProgram
+from fpgacnn.sim.rtl.build import MAIN, OPTIMIZED, SOURCES, RtlProgram
 from fpgacnn.system.atomic_dir import temporary_folder
 from fpgacnn.system.subprocesses import run
 
@@ -41,7 +41,8 @@ class WrapperRtl(WrapperSimulation):
             **{f"board/{name}": data for name, data in wrapper.items()},
         }
         sources = {name: data for name, data in files.items() if name.endswith(SOURCES)}
-        self._built = RtlProgram({**sources, MAIN: main.read_bytes()}, STREAM_TOP, seconds=seconds)
+        files = {**sources, MAIN: main.read_bytes()}
+        self._built = RtlProgram(files, STREAM_TOP, level=OPTIMIZED, seconds=seconds)
         self._seconds, self._idle = seconds, 2 * (project.latency + project.interval) + SPARE_CLOCKS
 
     def run_beats(self, beats: Beats, events: int, *, seed: int = SEED, memory: bool = False) -> Beats:

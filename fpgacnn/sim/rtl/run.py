@@ -16,7 +16,7 @@ from fpgacnn.errors import InternalError, RtlSimulationError, WriteError, printa
 from fpgacnn.ir.fixed_point import CodeArray, Codes
 from fpgacnn.sim.csim import DEFAULT_SECONDS
 from fpgacnn.sim.result import SimulationResult
-from fpgacnn.sim.rtl.build import MAIN, RtlProgram
+from fpgacnn.sim.rtl.build import MAIN, RtlProgram, level_for
 from fpgacnn.sim.rtl.driver import LONG_PAUSES, main_program
 from fpgacnn.sim.rtl.driver import words as word_count
 from fpgacnn.system.atomic_dir import temporary_folder
@@ -64,10 +64,17 @@ class RtlSimulation:
         sources = {
             name: data for name, data in project.files.items() if name.startswith("rtl/") and name.endswith(".sv")
         }
-        files = {**sources, MAIN: main_program(project).encode()}
-        self._program = RtlProgram(files, project.top, seconds=seconds)
+        self._files = {**sources, MAIN: main_program(project).encode()}
+        self._program: RtlProgram | None = None
         self._ran = False
         self._other_clocks: dict[str, None] = {}
+
+    def _built_for(self, frames: int) -> RtlProgram:
+        """The program; the first run decides how much the compiler optimizes it."""
+        if self._program is None:
+            level = level_for(frames * self._project.interval + self._project.latency)
+            self._program = RtlProgram(self._files, self._project.top, level=level, seconds=self._seconds)
+        return self._program
 
     @property
     def clocks_equal_schedule(self) -> bool | None:
@@ -103,7 +110,7 @@ class RtlSimulation:
         if trace and not self._project.traced:
             raise InternalError(what="a trace needs a project with the ports of a trace")
         frames = len(inputs[0].array)
-        with temporary_folder("fpgacnn-rtl-") as here, self._program.opened(here) as (program, handles):
+        with temporary_folder("fpgacnn-rtl-") as here, self._built_for(frames).opened(here) as (program, handles):
             for number, (port, codes) in enumerate(zip(self._project.inputs, inputs, strict=True)):
                 self._write(here / f"in_{number}.bin", packed(codes.array, port, port.axi_width))
             tokens = frames * sum(port.tokens for port in self._project.inputs)
