@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fpgacnn.hardware.rtl import backend
+from fpgacnn.hardware.rtl.backend import library
 from tests.support.open_tools import YOSYS_SCRIPT, needs_yosys
 
 MODEL = """
@@ -87,7 +87,7 @@ def proof(folder: Path, words: int, frames: int) -> subprocess.CompletedProcess[
 
 
 def written_library(folder: Path) -> None:
-    for name, text in backend.library().items():
+    for name, text in library().items():
         (folder / name).write_text(text)
 
 
