@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fpgacnn import frontends
-from fpgacnn.cli.commands.model.fit import parse_share, parse_time
+from fpgacnn.cli.limits import parse_duration, parse_share, parse_time
 from fpgacnn.design import Design, IoType, Strategy, Target
 from fpgacnn.errors import FpgacnnError, UnsupportedOptionError, UsageError
 from fpgacnn.hardware.estimation import Estimate, estimate
@@ -346,3 +346,16 @@ def test_a_search_over_forty_layers_takes_seconds(tmp_path: Path) -> None:
     answer = search(parameters(design), design.target, tuple(IoType), FitLimits(), costs.exact, costs.bound)
     assert answer.trials > 2000
     assert time.process_time() - begun < 20
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("30m", 1800), ("1.5 min", 90), ("2h", 7200), (" 1d ", 86400)]
+)
+def test_times_of_a_search_are_read_with_their_unit(text: str, seconds: float) -> None:
+    assert parse_duration("--time", text) == seconds
+
+
+@pytest.mark.parametrize("text", ["90", "0s", "-1h", "2 weeks", "1e3s", "9" * 400 + "d", ""])
+def test_times_of_a_search_that_cannot_be_meant_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--time "):
+        parse_duration("--time", text)

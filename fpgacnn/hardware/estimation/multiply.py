@@ -44,11 +44,11 @@ class Multiplication:
     needed: float
     built: float
     dsp: float
-    constant_area: float
-    variable_area: float
-    shift_adds: float
-    shift_bits: float
-    terms: float
+    constant_area: float = 0
+    variable_area: float = 0
+    shift_adds: float = 0
+    shift_bits: float = 0
+    terms: float = 0
     levels: int | None = None
     negations: float = 0
     sign_bits: float = 0
@@ -59,9 +59,7 @@ class Multiplication:
         return max(1, ceil(self.needed / self.built)) if self.built else 1
 
 
-NOTHING = Multiplication(
-    in_memory=False, needed=0, built=0, dsp=0, constant_area=0, variable_area=0, shift_adds=0, shift_bits=0, terms=0
-)
+NOTHING = Multiplication(in_memory=False, needed=0, built=0, dsp=0)
 
 
 def weights_in_memory(layer: TemplateCall, model: HardwareGraph) -> bool:
@@ -132,11 +130,7 @@ def _full(
         needed=needed,
         built=built,
         dsp=dsp,
-        constant_area=0,
         variable_area=area,
-        shift_adds=0,
-        shift_bits=0,
-        terms=0,
     )
 
 
@@ -223,7 +217,6 @@ def constant_products(
         built=needed * kept,
         dsp=dsp,
         constant_area=area,
-        variable_area=0,
         shift_adds=adders,
         shift_bits=shift,
         terms=terms,
@@ -256,10 +249,7 @@ def _from_memory(layer: TemplateCall, model: HardwareGraph, device: Device) -> M
         needed=inputs * outputs,
         built=built,
         dsp=dsp,
-        constant_area=0,
         variable_area=area,
-        shift_adds=0,
-        shift_bits=0,
         terms=built,
     )
 

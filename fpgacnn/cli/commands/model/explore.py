@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fpgacnn.api.names import BackendName, Strategy
-from fpgacnn.cli import options
-from fpgacnn.cli.commands.model.fit import LIMITS, parse_share, parse_time
+from fpgacnn.cli import limits, options
 from fpgacnn.cli.config import Config
 from fpgacnn.errors import UsageError
 
 SEARCH, WORKERS = "Search", "Workers"
-SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def explore(
@@ -119,33 +116,15 @@ def explore(
             rich_help_panel=SEARCH,
         ),
     ] = None,
-    max_latency: Annotated[
-        str | None,
-        typer.Option(
-            "--max-latency", help="Latency from input to output, e.g. 5us.", metavar="TIME", rich_help_panel=LIMITS
-        ),
-    ] = None,
-    max_interval: Annotated[
-        str | None,
-        typer.Option(
-            "--max-interval",
-            help="Initiation interval from one event to the next, e.g. 500ns.",
-            metavar="TIME",
-            rich_help_panel=LIMITS,
-        ),
-    ] = None,
-    max_util: Annotated[
-        str,
-        typer.Option(
-            "--max-util", help="Largest share of any resource of the part.", metavar="SHARE", rich_help_panel=LIMITS
-        ),
-    ] = "100%",
+    max_latency: limits.MaxLatency = None,
+    max_interval: limits.MaxInterval = None,
+    max_util: limits.MaxUtilization = "100%",
     sure: Annotated[  # noqa: FBT002  # typer needs a positional bool
         bool,
         typer.Option(
             "--sure",
             help="Take the upper ends of the error bands, for limits and objectives.",
-            rich_help_panel=LIMITS,
+            rich_help_panel=limits.PANEL,
         ),
     ] = False,  # typer needs a positional bool
     workers: Annotated[
@@ -214,11 +193,11 @@ def explore(
             data,
             output,
             trials=trials,
-            seconds=None if duration is None else parse_duration("--for", duration),
+            seconds=None if duration is None else limits.parse_duration("--for", duration),
             objectives=",".join(objectives) if objectives else None,
-            max_latency_ns=parse_time("--max-latency", max_latency),
-            max_interval_ns=parse_time("--max-interval", max_interval),
-            max_utilization=parse_share("--max-util", max_util),
+            max_latency_ns=limits.parse_time("--max-latency", max_latency),
+            max_interval_ns=limits.parse_time("--max-interval", max_interval),
+            max_utilization=limits.parse_share("--max-util", max_util),
             sure=sure,
             bits=bits,
             search=search,
@@ -255,18 +234,3 @@ def explore(
 
         show(study_report(record))
     return 0 if record.holds else 1
-
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?) *(s|min|m|h|d)")
-
-
-def parse_duration(flag: str, text: str) -> float:
-    """A time in seconds, from `90s`, `30m`, `2h` or `1d`.
-
-    Raises UsageError.
-    """
-    found = _DURATION.fullmatch(text.strip())
-    value = float(found[1]) * SECONDS[found[2]] if found else 0.0
-    if not 0 < value < float("inf"):
-        raise UsageError(what=f"{flag} {text}: expected a time with its unit, as 90s, 30m or 2h")
-    return value

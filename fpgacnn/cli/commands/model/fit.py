@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fpgacnn.api.names import IoType
-from fpgacnn.cli import options
+from fpgacnn.cli import limits, options
 from fpgacnn.cli.config import Config
-from fpgacnn.errors import UsageError
-
-LIMITS = "Limits"
-UNITS = {"ns": 1.0, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
 
 
 def fit(
@@ -33,31 +28,13 @@ def fit(
             metavar="FILE",
         ),
     ] = None,
-    max_latency: Annotated[
-        str | None,
-        typer.Option(
-            "--max-latency", help="Latency from input to output, e.g. 5us.", metavar="TIME", rich_help_panel=LIMITS
-        ),
-    ] = None,
-    max_interval: Annotated[
-        str | None,
-        typer.Option(
-            "--max-interval",
-            help="Initiation interval from one event to the next, e.g. 500ns.",
-            metavar="TIME",
-            rich_help_panel=LIMITS,
-        ),
-    ] = None,
-    max_util: Annotated[
-        str,
-        typer.Option(
-            "--max-util", help="Largest share of any resource of the part.", metavar="SHARE", rich_help_panel=LIMITS
-        ),
-    ] = "80%",
+    max_latency: limits.MaxLatency = None,
+    max_interval: limits.MaxInterval = None,
+    max_util: limits.MaxUtilization = "80%",
     sure: Annotated[  # noqa: FBT002  # typer needs a positional bool
         bool,
         typer.Option(
-            "--sure", help="Compare the upper ends of the error bands with the limits.", rich_help_panel=LIMITS
+            "--sure", help="Compare the upper ends of the error bands with the limits.", rich_help_panel=limits.PANEL
         ),
     ] = False,  # typer needs a positional bool
     input: options.Input = None,  # noqa: A002  # the flag's name
@@ -103,9 +80,9 @@ def fit(
 
     record = api.fit(
         source,
-        max_latency_ns=parse_time("--max-latency", max_latency),
-        max_interval_ns=parse_time("--max-interval", max_interval),
-        max_utilization=parse_share("--max-util", max_util),
+        max_latency_ns=limits.parse_time("--max-latency", max_latency),
+        max_interval_ns=limits.parse_time("--max-interval", max_interval),
+        max_utilization=limits.parse_share("--max-util", max_util),
         sure=sure,
         output=output,
         report=report,
@@ -132,33 +109,3 @@ def fit(
 
         show(fit_report(record, output))
     return 0 if record.fits else 1
-
-
-_TIME = re.compile(r"(\d+(?:\.\d+)?) *(ns|us|µs|ms|s)")
-_SHARE = re.compile(r"(\d+(?:\.\d+)?) *(%?)")
-
-
-def parse_time(flag: str, text: str | None) -> float | None:
-    """A time with its unit, in nanoseconds.
-
-    Raises UsageError.
-    """
-    if text is None:
-        return None
-    found = _TIME.fullmatch(text.strip())
-    value = float(found[1]) * UNITS[found[2]] if found else 0.0
-    if not 0 < value < float("inf"):
-        raise UsageError(what=f"{flag} {text}: expected a time with its unit, as 500ns, 5us or 1.2ms")
-    return value
-
-
-def parse_share(flag: str, text: str) -> float:
-    """A share of the part: 70% or 0.7.
-
-    Raises UsageError.
-    """
-    found = _SHARE.fullmatch(text.strip())
-    value = float(found[1]) / (100 if found[2] else 1) if found else 0.0
-    if not 0 < value <= 1:
-        raise UsageError(what=f"{flag} {text}: expected a share of the part, as 70% or 0.7")
-    return value

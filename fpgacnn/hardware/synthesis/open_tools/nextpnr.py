@@ -114,7 +114,8 @@ def _routed(
         here,
         seconds=wanted.seconds,
         log=log,
-        tell=lambda line: tell(line) if _PROGRESS.match(line) else None,
+        tell=tell,
+        shown=_PROGRESS,
     )
     answer = result_of(here / ANSWER, program, log)
     if pack is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
@@ -41,9 +42,12 @@ def run_tool(
     seconds: float,
     log: Path,
     tell: Callable[[str], None],
+    shown: re.Pattern[str] | None = None,
     named: Callable[[str], str] = str,
 ) -> None:
     """Run a program in a folder; `named` puts the project's names into its messages.
+
+    `tell` gets the lines that begin with `shown`, or all.
 
     Raises SynthesisFailedError, ToolTimeoutError, ForeignToolError, WriteError.
     """
@@ -56,7 +60,7 @@ def run_tool(
         folder=here,
         seconds=seconds,
         log=log,
-        tell=tell,
+        tell=lambda line: tell(line) if shown is None or shown.match(line) else None,
         environment={**program.environment, "TMPDIR": str(here)},
         name=program.name,
     )

@@ -109,7 +109,8 @@ def _mapped(
         here,
         seconds=wanted.seconds,
         log=log,
-        tell=lambda line: tell(line) if _STEP.match(line) else None,
+        tell=tell,
+        shown=_STEP,
         named=sources.named,
     )
     netlist = result_of(here / NETLIST, program, log) if NETLIST in script else b""
