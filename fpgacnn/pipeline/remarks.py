@@ -99,8 +99,8 @@ def unused_fifo(request: Request, design: Design) -> Iterator[str]:
         if request.fifo is not None:
             yield "--fifo has no effect: the schedule of RTL gives the depth of every FIFO"
         return
-    wants = request.fifo is None or not request.fifo.frame
-    if streams and wants and not design.fifo_depths:
+    is_searched = request.fifo is None or not request.fifo.frame
+    if streams and is_searched and not design.fifo_depths:
         yield "every FIFO holds a whole frame: smaller depths could not be searched for this part or this size"
 
 

@@ -160,8 +160,8 @@ def _keeps_order(given: Bound, form: Format) -> bool:
 
 def _steps_apart(given: Bound, form: Format, *, on_grid: bool) -> int:
     """By how many steps the result for a code can differ from that for the exact value, if the cast keeps the order."""
-    apart, most = Fraction(given.error) / Fraction(form.step), form.high - form.low
-    return min(ceil(apart) if on_grid and given.interval.fraction <= form.fraction else floor(apart) + 1, most)
+    steps, most = Fraction(given.error) / Fraction(form.step), form.high - form.low
+    return min(ceil(steps) if on_grid and given.interval.fraction <= form.fraction else floor(steps) + 1, most)
 
 
 def overshoots_float32(given: Interval, form: Format) -> bool:

@@ -264,21 +264,21 @@ class Legalization:
         if products is None:
             self.add_each(chain, line)
             return
-        apart = copy(self)
-        apart.planner, apart.finished, apart.long = self.planner.copy(), [], set(self.long)
-        apart.add_each(chain, line)
+        separate = copy(self)
+        separate.planner, separate.finished, separate.long = self.planner.copy(), [], set(self.long)
+        separate.add_each(chain, line)
         whole = scales.with_constants(line)
-        both = forward_scales.PlannedNodes(nodes=apart.finished, planner=apart.planner)
+        both = forward_scales.PlannedNodes(nodes=separate.finished, planner=separate.planner)
         found = forward_scales.joined(chain, whole, self.planner, both, products, self.shortening)
-        self.planner, self.has_long_scales = (found or both).planner, apart.has_long_scales
+        self.planner, self.has_long_scales = (found or both).planner, separate.has_long_scales
         self.finished += (found or both).nodes
         if found is None:
-            self.long = apart.long
+            self.long = separate.long
             return
         self.taken[last.name] = first.source
         for one in found.nodes:
             self._note_long(one)
-        if last.name in apart.long:
+        if last.name in separate.long:
             self.long.add(last.name)
 
     def _scale(self, layer: q.Layer, line: q.Affine, *, narrows: bool) -> None:

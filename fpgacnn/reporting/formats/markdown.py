@@ -9,7 +9,7 @@ from fpgacnn.reporting.formatting import NOTHING, clean
 from fpgacnn.reporting.page.page import Chapter, Page, Section, Table, Tone
 
 HEAD = "<!-- fpgacnn report -->"
-MARKS = {Tone.GOOD: "✓ ", Tone.WARN: "! ", Tone.BAD: "✗ ", Tone.PLAIN: "", Tone.SAME: ""}
+SYMBOLS = {Tone.GOOD: "✓ ", Tone.WARN: "! ", Tone.BAD: "✗ ", Tone.PLAIN: "", Tone.SAME: ""}
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
 _MARKUP = re.compile(r"[\\`*_\[\]~$|#]")
 _LINK = re.compile(r"(?i)(:(?=//))|((?<=www)\.)")
@@ -37,7 +37,7 @@ def _chapter(chapter: Chapter, level: int, *, titled: bool) -> Iterator[str]:
     yield from (text(chapter.subtitle), "")
     yield from ("| | | |", "|---|---|---|")
     yield from (
-        f"| {text(one.question)} | **{MARKS[one.tone]}{text(one.answer)}** | {text(one.detail)} |"
+        f"| {text(one.question)} | **{SYMBOLS[one.tone]}{text(one.answer)}** | {text(one.detail)} |"
         for one in chapter.verdicts
     )
     yield ""
@@ -69,7 +69,7 @@ def _table(table: Table) -> Iterator[str]:
     for row in table.rows:
         yield _row(
             [
-                MARKS[row[place].tone] * (row[place].tone in (Tone.GOOD, Tone.BAD)) + text(row[place].text)
+                SYMBOLS[row[place].tone] * (row[place].tone in (Tone.GOOD, Tone.BAD)) + text(row[place].text)
                 for place in shown
             ]
         )

@@ -23,7 +23,7 @@ MODULES = re.compile(
 """Modules that a file may name. `builtins` is not one of them: it has `eval` and `exec`."""
 
 FUNCTIONS = frozenset({"TFOpLambda", "SlicingOpLambda"})
-MARKS = frozenset(
+VALUE_CLASSES = frozenset(
     {"__tensor__", "__numpy__", "__slice__", "__tuple__", "__keras_tensor__", "__ellipsis__", "TensorShape"}
 )
 """Classes that are values: Keras writes arrays, slices and tuples in this form."""
@@ -63,7 +63,7 @@ def _fault_of(entry: dict[str, Json]) -> Iterator[str]:
     if not isinstance(kind, str):
         yield "a class without a name"
         return
-    if kind in MARKS:
+    if kind in VALUE_CLASSES:
         return
     if kind in FUNCTIONS:
         function = config.get("function") if isinstance(config, dict) else None

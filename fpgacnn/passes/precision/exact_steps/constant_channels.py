@@ -66,8 +66,8 @@ def _rounding_behind(layer: q.Layer, model: QuantizedModel) -> tuple[Rounding, i
 def _candidates(operation: q.Affine, source: Bound, behind: tuple[Rounding, int] | None, channels: int) -> list[int]:
     """The channels whose results are at most about two steps apart."""
     low, high = iv.per_channel(source.interval, channels)
-    apart = np.abs(operation.trained.slope) * np.ldexp((high - low).astype(np.float64), -source.interval.fraction)
-    few = apart == 0 if behind is None else apart <= 2.0 ** (1 - behind[1])
+    distance = np.abs(operation.trained.slope) * np.ldexp((high - low).astype(np.float64), -source.interval.fraction)
+    few = distance == 0 if behind is None else distance <= 2.0 ** (1 - behind[1])
     return [int(channel) for channel in np.flatnonzero(few & (operation.trained.scale != 0))]
 
 

@@ -51,8 +51,8 @@ def kept_plan(
     Raises the WidthLimitError of the plan with every layer by itself if no plan has a width for every value.
     """
     folded = None if folding is None else _planned(plan, None, folding)
-    apart = folded if folded is not None and not folded.taken else _planned(plan, None, None)
-    limit = apart or folded or plan(None, None)
+    separate = folded if folded is not None and not folded.taken else _planned(plan, None, None)
+    limit = separate or folded or plan(None, None)
     kept = limit if folded is None or not _keep(folded, limit, outputs) else folded
     ways = (folding, None) if kept is folded and kept.scaled else (None,)
     if not kept.has_long_scales or all(kept.planner.bounds[name].error == 0 for name in outputs):

@@ -185,8 +185,8 @@ def _rows(sums: hw.Linear, values: NDArray[NumberT]) -> NDArray[NumberT]:
 
 def _across(sums: hw.Linear, products: NDArray[NumberT]) -> NDArray[NumberT]:
     """Sums of products (..., inputs, outputs) for each output."""
-    apart = products.reshape(-1, products.shape[-2]) if isinstance(sums, hw.Depthwise) else products
-    found: NDArray[NumberT] = apart.reshape(-1, apart.shape[-1]).sum(axis=0)
+    rows = products.reshape(-1, products.shape[-2]) if isinstance(sums, hw.Depthwise) else products
+    found: NDArray[NumberT] = rows.reshape(-1, rows.shape[-1]).sum(axis=0)
     return found
 
 
@@ -232,11 +232,11 @@ def joined(
     chain: Sequence[q.Layer],
     line: PlannedAffine,
     planner: Planner,
-    apart: PlannedNodes,
+    separate: PlannedNodes,
     products: Products,
     shortening: Shortening | None,
 ) -> PlannedNodes | None:
-    """The nodes with the scale in the weights, if their products cost no more than those `apart`; None otherwise.
+    """The nodes with the scale in the weights, if their products cost no more than those `separate`; None otherwise.
 
     `chain` are the nodes from the scale `line` to the linear layer, and `planner` has all before it. A flatten between
     them has values before the scale, which are no result of its layer.
@@ -254,13 +254,13 @@ def joined(
         except WidthLimitError:
             continue
         found = PlannedNodes(nodes=made, planner=own)
-        if is_cheaper(products, found.way(), apart.way()):
-            _explain(found, scale, apart)
+        if is_cheaper(products, found.way(), separate.way()):
+            _explain(found, scale, separate)
             return found
     return None
 
 
-def _explain(found: PlannedNodes, scale: q.Layer, apart: PlannedNodes) -> None:
+def _explain(found: PlannedNodes, scale: q.Layer, separate: PlannedNodes) -> None:
     """Say what is in the weights, and which values are before it. Float32 rounds as it does for both layers."""
     name = found.last.name
     for one in found.nodes[:-1]:
@@ -270,7 +270,7 @@ def _explain(found: PlannedNodes, scale: q.Layer, apart: PlannedNodes) -> None:
     plan = found.planner.decided[name]
     assert plan.accumulator is not None
     reason = f"{plan.accumulator.reason}; the scale of {scale.source} is in the weights"
-    parts = [apart.planner.decided[one.name] for one in apart.nodes]
+    parts = [separate.planner.decided[one.name] for one in separate.nodes]
     found.planner.decided[name] = replace(
         plan,
         accumulator=replace(plan.accumulator, reason=reason),

@@ -117,9 +117,9 @@ def _adder_bits(kernel: Codes, data: int, total: int) -> int:
     return found
 
 
-def is_cheaper(products: Products, joined: ProductLayers, apart: ProductLayers) -> bool:
+def is_cheaper(products: Products, joined: ProductLayers, separate: ProductLayers) -> bool:
     """Whether the weights with the scale in them cost no more LUTs, and together with DSP slices no more either."""
-    pairs = zip(joined.cost(products), apart.cost(products), strict=True)
+    pairs = zip(joined.cost(products), separate.cost(products), strict=True)
     return all(one <= other for one, other in pairs)
 
 

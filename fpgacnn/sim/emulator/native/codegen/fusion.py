@@ -65,14 +65,14 @@ class Fusion:
         ):
             return None
         operation = pool.operation
-        apart = (
+        separate = (
             operation.size == operation.strides
             and not any(operation.pads)
             and operation.size[0] * operation.size[1] <= LARGEST_FUSED_WINDOW
         )
         return (
             pool
-            if operation.kind is PoolKind.MAX and apart and self._keep_order(layer, sums, (*before, pool))
+            if operation.kind is PoolKind.MAX and separate and self._keep_order(layer, sums, (*before, pool))
             else None
         )
 
