@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil, prod
 
-from fpgacnn.design import BackendName, IoType
+from fpgacnn.design import BackendName, IoType, Strategy
 from fpgacnn.hardware.estimation import moved
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
 from fpgacnn.hardware.estimation.graph.wiring import Wiring
@@ -15,6 +15,12 @@ WORDS, BITS = 1024, 18
 """The shape of an 18 Kb block for FIFOs and tables."""
 
 SMALL_ROM_BITS = 1024
+TABLE_LOOP = 20_000
+"""Words of a table of outputs that tools still compute themselves: 10,000 they do, 39,200 they do not."""
+
+INDEX_BITS, REMAINDER_CYCLES = 32, 4
+"""Bits of a C++ int in memory; cycles of a remainder besides one for each of its bits."""
+
 SINCE_2023 = ("2023", "2024", "2025")
 SHIFT_REGISTER_DEPTH = 16
 SMALL_FIFO_BITS = 512
@@ -130,11 +136,34 @@ def weight_blocks(layer: TemplateCall, model: HardwareGraph, product: Multiplica
         return 0
     inputs, outputs = layer.products
     blocks = _rom_blocks(inputs * outputs, layer.reuse, layer.weight.width)
+    if words := table_of_outputs(layer):
+        bits = INDEX_BITS if words > TABLE_LOOP else (outputs - 1).bit_length()
+        blocks += _rom_blocks(words, words, bits)
     if inputs_in_memory(layer, model, product):
         blocks += _blocks(inputs, layer.input.width)
     if layer.role is Role.RECURRENT:
         blocks += _rom_blocks(layer.out_shape[2] * outputs, layer.recurrent_reuse, layer.weight.width)
     return blocks
+
+
+def table_of_outputs(layer: TemplateCall) -> int:
+    """Words of the table that names the output of each product, where a reuse loop takes all inputs several times.
+
+    The template `dense_resource_rf_gt_nin_rem0` has it: a reuse factor above the number of inputs that divides by it.
+    """
+    inputs = layer.products[0]
+    dense = layer.role is Role.DENSE and layer.strategy is Strategy.RESOURCE
+    return layer.reuse if dense and layer.reuse > inputs and layer.reuse % inputs == 0 else 0
+
+
+def table_cycles(layer: TemplateCall) -> int:
+    """Cycles of filling that table for each event, where it is too long for the tool to compute it.
+
+    A loop (`IndexLoop`) that is not pipelined counts the words and takes the remainder by the number of inputs: a
+    division, with a cycle for each bit. One published report has 39,200 times 20 cycles: a counter of 16 bits.
+    """
+    words = table_of_outputs(layer)
+    return words * (words.bit_length() + REMAINDER_CYCLES) if words > TABLE_LOOP else 0
 
 
 def _rom_blocks(count: int, reuse: int, bits: int) -> int:

@@ -11,6 +11,7 @@ from fpgacnn.design import BackendName, IoType
 from fpgacnn.hardware.devices import Device
 from fpgacnn.hardware.estimation import moved
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
+from fpgacnn.hardware.estimation.memory import table_cycles
 from fpgacnn.hardware.estimation.multiply import Multiplication
 from fpgacnn.hardware.estimation.pipeline.chain import CutChain, Operation, schedule
 from fpgacnn.hardware.estimation.pipeline.delays import SEVEN_SERIES, Delays, delays_of
@@ -127,7 +128,9 @@ def _parallel(layer: TemplateCall, model: HardwareGraph, product: Multiplication
         each = layer.reuse if product.in_memory else max(1, min(layer.reuse, product.rounds + depth))
         latency, ii = layer.partitions * each + depth + 2, layer.partitions * each + depth + 2
     elif product.in_memory:
-        latency, ii = (layer.reuse + depth + READ_WEIGHTS if layer.reuse > 1 else depth), layer.reuse
+        before = table_cycles(layer)
+        latency = before + layer.reuse + depth + READ_WEIGHTS if layer.reuse > 1 else depth
+        ii = latency if before else layer.reuse
     else:
         latency = depth + product.rounds - 1
         ii = max(1, min(layer.reuse, latency + 1))
@@ -175,7 +178,7 @@ def _streamed(layer: TemplateCall, model: HardwareGraph, product: Multiplication
         case Role.DENSE:
             reads = max(1, pixels)
             if product.in_memory:
-                return _loop(layer.reuse + reads + 6, lead=depth + 3)
+                return _loop(table_cycles(layer) + layer.reuse + reads + 6, lead=depth + 3)
             return _loop(reads - 1 + min(layer.reuse, product.rounds) + depth + extra, lead=depth + 3)
         case Role.POOL:
             return _loop(pixels * slow_pixels(layer, budget) + 3, lead=3)

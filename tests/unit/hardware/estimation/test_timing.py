@@ -190,3 +190,34 @@ def test_an_inlined_shift_adds_loops_over_channels_for_vivado() -> None:
     plain, inlined = (cycles(model(layer, inlined_shift=flag))[1] for flag in (False, True))
     assert inlined - plain == 36 * (28 + 1), "its shift takes six cycles, a called one three and two for calls"
     assert cycles(model(layer, inlined_shift=True, tool=BackendName.VITIS))[1] < inlined
+
+
+def tabled(inputs: int, outputs: int, reuse: int, **changes: object) -> HardwareGraph:
+    """One dense layer with weights in memory, in a design of tasks."""
+    layer = dense(np.full((inputs, outputs), 683), reuse=reuse, strategy=RESOURCE)
+    return model(layer, io=IoType.PARALLEL, tool=BackendName.VIVADO, **changes)
+
+
+def test_a_large_table_of_outputs_is_filled_before_the_reuse_loop_of_each_event() -> None:
+    """As a published report of 784 inputs and 100 outputs: 39,200 times 20 cycles, then 39,200 products."""
+    latency, interval = cycles(tabled(784, 100, 39_200))
+    assert 823_200 <= latency <= 823_210
+    assert 823_200 <= interval <= 823_210
+    assert cycles(tabled(784, 100, 78_400))[1] > 1.9 * interval
+
+
+def test_a_small_table_or_none_takes_no_cycles() -> None:
+    """The tool computes 10,000 words itself; a reuse factor that inputs do not divide has another template."""
+    assert cycles(tabled(100, 100, 10_000))[0] <= 10_004
+    assert cycles(tabled(1000, 100, 50_000))[0] > 20 * 50_000
+    assert cycles(tabled(1000, 150, 37_500))[0] <= 37_504
+
+
+def test_the_table_lies_in_block_ram_as_int_if_a_loop_fills_it() -> None:
+    def blocks(inputs: int, outputs: int, reuse: int) -> int:
+        whole = tabled(inputs, outputs, reuse)
+        return quantities(whole, find_device(whole.part)).layers[0].weight_blocks
+
+    folded, looped = blocks(784, 10, 7_840), blocks(784, 100, 39_200)
+    assert folded - blocks(784, 10, 3_920) < 8
+    assert looped - blocks(784, 100, 7_840) > 60
