@@ -23,7 +23,7 @@ EVENTS = 6
 USED = {"fifo", "credits", "frame"}
 """Modules of the projects' library that the wrapper's uses."""
 
-BENCH = """module pair #(parameter WORD = 64, GROUP = 8, GROUPS = 4, COUNT = 8, FILE = "") (
+BENCH = """module pair #(parameter WORD = 64, GROUP = 8, GROUPS = 4, PIECES = 4, COUNT = 8, FILE = "") (
   input clk, input rst, output done);
   reg [WORD-1:0] words [0:COUNT-1];
   integer sent = 0, got = 0;
@@ -33,12 +33,12 @@ BENCH = """module pair #(parameter WORD = 64, GROUP = 8, GROUPS = 4, COUNT = 8, 
   wire [WORD-1:0] word;
   assign done = got == COUNT;
   initial $readmemh(FILE, words);
-  fpgacnn_axis_take #(.WORD(WORD), .GROUP(GROUP), .GROUPS(GROUPS)) take (.clk(clk), .rst(rst), .in_valid(offers),
+  fpgacnn_axis_resize #(.IN(WORD), .OUT(GROUP), .PIECES(PIECES)) take (.clk(clk), .rst(rst), .in_valid(offers),
     .in_ready(taken), .in_data(words[sent]), .out_valid(group_valid), .out_ready(group_ready), .out_data(group));
   fpgacnn_axis_queue #(.DW(GROUP), .DEPTH(GROUPS < 2 ? 2 : GROUPS)) queue (.clk(clk),
     .rst(rst), .in_valid(group_valid), .in_ready(group_ready), .in_data(group), .out_valid(waited),
     .out_ready(give_ready), .out_data(whole));
-  fpgacnn_axis_give #(.WORD(WORD), .GROUP(GROUP), .GROUPS(GROUPS)) give (.clk(clk), .rst(rst), .in_valid(waited),
+  fpgacnn_axis_resize #(.IN(GROUP), .OUT(WORD), .PIECES(PIECES)) give (.clk(clk), .rst(rst), .in_valid(waited),
     .in_ready(give_ready), .in_data(whole), .out_valid(given), .out_ready(ready), .out_data(word));
   always @(posedge clk) if (!rst) begin
     if (offers && taken) sent <= sent + 1;
@@ -103,7 +103,7 @@ def words_of(port: PortWords, seed: int) -> list[str]:
 FAULTS = {
     "none": ("", ""),
     "last word": ("left <= last ? REST : MOST;", "left <= MOST;"),
-    "tail": ("place == 0 ? 0 : held", "held"),
+    "tail": ("else if (place == 0)", "else if (0)"),
     "queue": (".take(out_ready)", ".take(1'b1)"),
 }
 """Edits of the library; every one must be found."""
@@ -118,7 +118,10 @@ def test_words_become_groups_and_the_same_words_whatever_the_pauses(tmp_path: Pa
         words = words_of(port, number)
         (tmp_path / f"words_{number}.hex").write_text("".join(words))
         group = port.padded * port.lane_bits
-        sizes = f".WORD({port.word_bits}), .GROUP({group}), .GROUPS({port.groups}), .COUNT({len(words)})"
+        pieces = port.groups * max(1, group // port.word_bits)
+        sizes = (
+            f".WORD({port.word_bits}), .GROUP({group}), .GROUPS({port.groups}), .PIECES({pieces}), .COUNT({len(words)})"
+        )
         lines.append(f'  pair #({sizes}, .FILE("words_{number}.hex")) p{number} (clk, rst, done[{number}]);')
         most = max(most, 12 * EVENTS * (port.words + port.groups))
     text = BENCH.replace("{last}", str(len(found) - 1)).replace("{most}", str(most + 100))

@@ -108,7 +108,7 @@ _INPUT = """  wire group_valid_{n}, group_ready_{n}, x_valid_{n}, x_ready_{n};
   wire [{last}:0] group_{n};
   wire [{code_last}:0] codes_{n} = {{{codes}}};
   wire [{code_last}:0] x_{n};
-  fpgacnn_axis_take #(.WORD({bits}), .GROUP({group}), .GROUPS({groups})) u_take_{n} (
+  fpgacnn_axis_resize #(.IN({bits}), .OUT({group}), .PIECES({pieces})) u_take_{n} (
     .clk(ap_clk), .rst(rst), .in_valid(word_valid && to_{n}), .in_ready(ready_{n}), .in_data(word),
     .out_valid(group_valid_{n}), .out_ready(group_ready_{n}), .out_data(group_{n}));
 """
@@ -122,7 +122,7 @@ _OUTPUT = """  wire y_valid_{n}, y_ready_{n}, answer_valid_{n};
   wire [{axi_last}:0] y_{n};
   wire [{last}:0] lanes_{n} = {{{lanes}}};
   wire [{bits_last}:0] answer_{n};
-  fpgacnn_axis_give #(.WORD({bits}), .GROUP({group}), .GROUPS({groups})) u_give_{n} (
+  fpgacnn_axis_resize #(.IN({group}), .OUT({bits}), .PIECES({pieces})) u_give_{n} (
     .clk(ap_clk), .rst(rst), .in_valid(y_valid_{n}), .in_ready(y_ready_{n}), .in_data(lanes_{n}),
     .out_valid(answer_valid_{n}), .out_ready(answer_ready && from_{n}), .out_data(answer_{n}));"""
 
@@ -216,7 +216,7 @@ def _input(number: int, words: PortWords, port: RtlPort, *, last: bool) -> str:
         bits=words.word_bits,
         group=words.padded * lane,
         last=words.padded * lane - 1,
-        groups=words.groups,
+        pieces=_pieces(words),
         codes=_listed(codes),
         code_bits=port.width,
         code_last=port.width - 1,
@@ -233,10 +233,15 @@ def _output(number: int, words: PortWords, port: RtlPort) -> str:
         bits_last=words.word_bits - 1,
         group=words.padded * lane,
         last=words.padded * lane - 1,
-        groups=words.groups,
+        pieces=_pieces(words),
         axi_last=port.axi_width - 1,
         lanes=_listed([*([f"{padding}'d0"] if padding else []), *lanes]),
     )
+
+
+def _pieces(words: PortWords) -> int:
+    """Groups of an event, or words where a group fills several."""
+    return words.groups * max(1, words.padded * words.lane_bits // words.word_bits)
 
 
 def _lane(name: str, first: int, bits: int, words: PortWords) -> str:

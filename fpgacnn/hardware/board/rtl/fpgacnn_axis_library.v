@@ -5,45 +5,31 @@
 // words. An event has GROUPS groups; the next event begins with a new word. Every port is a stream with valid and ready.
 `default_nettype none
 
-// Words to groups, the lowest bits first.
-module fpgacnn_axis_take #(parameter WORD = 64, parameter GROUP = 8, parameter GROUPS = 4) (
+// Words to groups or groups to words, the lowest bits first. An event has PIECES of the smaller ones: the larger one that ends
+// it may have fewer than fit. Going in, the rest of its bits is not read; coming out, they are zero.
+module fpgacnn_axis_resize #(parameter IN = 64, parameter OUT = 8, parameter PIECES = 4) (
     input wire clk, input wire rst,
-    input wire in_valid, output wire in_ready, input wire [WORD-1:0] in_data,
-    output wire out_valid, input wire out_ready, output wire [GROUP-1:0] out_data);
+    input wire in_valid, output wire in_ready, input wire [IN-1:0] in_data,
+    output wire out_valid, input wire out_ready, output wire [OUT-1:0] out_data);
     wire took = in_valid && in_ready;
     wire gave = out_valid && out_ready;
     generate
-        if (GROUP >= WORD) begin : words_of_a_group
-            localparam WORDS = GROUP / WORD;
-            reg [GROUP-1:0] held;
-            reg [$clog2(WORDS+1)-1:0] count;
-            assign out_valid = count == WORDS;
-            assign out_data = held;
-            assign in_ready = !out_valid || out_ready;
-            always @(posedge clk) begin
-                if (took)
-                    held <= {in_data, held} >> WORD;
-                if (rst)
-                    count <= 0;
-                else
-                    count <= (gave ? 0 : count) + took;
-            end
-        end else begin : groups_of_a_word
-            localparam MOST = WORD / GROUP;
-            localparam REST = (GROUPS - 1) % MOST + 1; // groups of an event's last word
-            reg [WORD-1:0] held;
+        if (IN >= OUT) begin : pieces_of_one
+            localparam MOST = IN / OUT;
+            localparam REST = (PIECES - 1) % MOST + 1; // pieces of an event's end
+            reg [IN-1:0] held;
             reg [$clog2(MOST+1)-1:0] left;
             wire last;
-            fpgacnn_frame #(.P((GROUPS - 1) / MOST + 1)) u_word (
+            fpgacnn_frame #(.P((PIECES - 1) / MOST + 1)) u_one (
                 .clk(clk), .rst(rst), .in_valid(took), .first(), .last(last));
             assign out_valid = left != 0;
-            assign out_data = held[GROUP-1:0];
+            assign out_data = held[OUT-1:0];
             assign in_ready = left == 0 || (left == 1 && out_ready);
             always @(posedge clk) begin
                 if (took)
                     held <= in_data;
                 else if (gave)
-                    held <= held >> GROUP;
+                    held <= held >> OUT;
                 if (rst)
                     left <= 0;
                 else if (took)
@@ -51,53 +37,26 @@ module fpgacnn_axis_take #(parameter WORD = 64, parameter GROUP = 8, parameter G
                 else if (gave)
                     left <= left - 1'b1;
             end
-        end
-    endgenerate
-endmodule
-
-// Groups to words; the bits of an event's last word that no group has are zero.
-module fpgacnn_axis_give #(parameter WORD = 64, parameter GROUP = 8, parameter GROUPS = 4) (
-    input wire clk, input wire rst,
-    input wire in_valid, output wire in_ready, input wire [GROUP-1:0] in_data,
-    output wire out_valid, input wire out_ready, output wire [WORD-1:0] out_data);
-    wire took = in_valid && in_ready;
-    wire gave = out_valid && out_ready;
-    generate
-        if (GROUP >= WORD) begin : words_of_a_group
-            localparam WORDS = GROUP / WORD;
-            reg [GROUP-1:0] held;
-            reg [$clog2(WORDS+1)-1:0] left;
-            assign out_valid = left != 0;
-            assign out_data = held[WORD-1:0];
-            assign in_ready = left == 0 || (left == 1 && out_ready);
-            always @(posedge clk) begin
-                if (took)
-                    held <= in_data;
-                else if (gave)
-                    held <= held >> WORD;
-                if (rst)
-                    left <= 0;
-                else if (took)
-                    left <= WORDS;
-                else if (gave)
-                    left <= left - 1'b1;
-            end
-        end else begin : groups_of_a_word
-            localparam MOST = WORD / GROUP;
-            reg [WORD-1:0] held;
+        end else begin : one_of_pieces
+            localparam MOST = OUT / IN;
+            reg [OUT-1:0] held;
             reg [$clog2(MOST+1)-1:0] filled;
             reg full;
             wire last;
             wire [$clog2(MOST+1)-1:0] place = full ? 0 : filled;
-            wire [WORD-1:0] earlier = place == 0 ? 0 : held;
-            fpgacnn_frame #(.P(GROUPS)) u_group (
+            fpgacnn_frame #(.P(PIECES)) u_piece (
                 .clk(clk), .rst(rst), .in_valid(took), .first(), .last(last));
             assign out_valid = full;
             assign out_data = held;
             assign in_ready = !full || out_ready;
+            integer n;
             always @(posedge clk) begin
                 if (took)
-                    held <= earlier | ({{(WORD-GROUP){1'b0}}, in_data} << (place * GROUP));
+                    for (n = 0; n < MOST; n = n + 1)
+                        if (place == n)
+                            held[n*IN +: IN] <= in_data;
+                        else if (place == 0)
+                            held[n*IN +: IN] <= 0;
                 if (rst) begin
                     filled <= 0;
                     full <= 1'b0;
