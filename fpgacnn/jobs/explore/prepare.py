@@ -133,7 +133,7 @@ def prepare(request: ExploreRequest) -> Preparation:
     training = TrainingRequest(network=folded, material=material, task=task, settings=request.training)
     networks = all_networks(training, request.scale_filters, request.output)
     seen = evaluate(folded, calibration, quantized=False)
-    scored = scored_events(material)
+    scored = material.validation if request.scale_filters else scored_events(material)  # trained on the others
     context = TrialContext(
         network=folded,
         networks=networks.networks,

@@ -123,11 +123,15 @@ class LevelResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontRow:
-    """A point of the front for people: its choices as texts, the objectives with their bands, its level."""
+    """A point of the front for people: its choices as texts, the objectives with their bands, its level.
+
+    `quality` is that of the validation events, `score` what points were compared by in its place.
+    """
 
     number: int
     choices: Mapping[str, str]
     quality: float
+    score: float
     ebops: int
     figures: Mapping[str, Figure]
     latency_ns: Figure
@@ -173,6 +177,12 @@ class ExploreRecord(Displayed):
         by_number = {one.number: one for one in self.front}
         values = {number: self.settings.numbers(one.result) for number, one in by_number.items()}
         return by_number[knee(values, self.settings.objectives)]
+
+    @property
+    def compares_by_score(self) -> bool:
+        """Whether points of the front were compared by other numbers than their quality on the validation events."""
+        is_compared = Objective.QUALITY in self.settings.objectives
+        return is_compared and any(one.result.compared_quality != one.result.quality for one in self.front)
 
     @property
     def start(self) -> StudyPoint | None:
@@ -226,6 +236,7 @@ class ExploreRecord(Displayed):
             number=one.number,
             choices=settings.space.words(one.values, settings.target.io),
             quality=result.quality,
+            score=result.compared_quality,
             ebops=result.ebops,
             figures={name.value: figure(result, name, settings.available) for name in _SHOWN},
             latency_ns=result.latency_ns,

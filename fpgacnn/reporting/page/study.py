@@ -18,6 +18,12 @@ from fpgacnn.reporting.study_charts import ChartPoint, CoordinateAxis, Drawing, 
 MOST_DRAWN = 1500
 """Points of a scatter that are not on the front; of more, evenly spread ones are drawn."""
 
+SCORED = (
+    "Points are compared by their score: it also counts the probability of the right class, and may count training"
+    " events. Charts and tables show the quality on the validation events, so a point of the front can be behind"
+    " another one there. The quality of the best of many points is too good by chance: report that of the test events."
+)
+
 Importances = Mapping[str, Mapping[str, float]]
 
 NAMES = {
@@ -143,12 +149,14 @@ def _kind(record: ExploreRecord, one: StudyPoint, chosen: StudyPoint | None) -> 
 
 def _front(record: ExploreRecord, chosen: StudyPoint | None) -> Section:
     settings = record.settings
+    scored = (SCORED,) if record.compares_by_score else ()
     first, *rest = settings.objectives
     drawings = tuple(_scatter(record, other, first, chosen) for other in rest)
     rows = tuple(_front_row(record, one, chosen) for one in record.front)
     columns = (
         Column(name="Point", number=True),
         Column(name=_name(record, Objective.QUALITY), number=True),
+        *((Column(name="Score", number=True),) if record.compares_by_score else ()),
         *(Column(name=name, number=True) for name in ("LUT", "FF", "DSP", "BRAM")),
         Column(name="Latency", number=True),
         Column(name="Interval", number=True, minor=True),
@@ -159,7 +167,7 @@ def _front(record: ExploreRecord, chosen: StudyPoint | None) -> Section:
     return Section(
         key="front",
         title="Pareto front",
-        words=("No other point within the limits is better in one objective and worse in none.",),
+        words=("No other point within the limits is better in one objective and worse in none.", *scored),
         legend=(
             "Grey: points within the limits. Blue: the front with error bands. Ring: the start. Red: the chosen one.",
             "The start and the chosen one are drawn outside of the limits too.",
@@ -211,6 +219,7 @@ def _front_row(record: ExploreRecord, one: StudyPoint, chosen: StudyPoint | None
     return (
         Cell(text=f"{row.number}{' (chosen)' if is_chosen else ''}", number=row.number),
         Cell(text=f"{row.quality:.4f}", number=row.quality),
+        *((Cell(text=f"{row.score:.4f}", number=row.score),) if record.compares_by_score else ()),
         *(_banded(row.figures[name]) for name in ("lut", "ff", "dsp", "bram")),
         Cell(text=duration(row.latency_ns.value), number=row.latency_ns.value),
         Cell(text=duration(row.interval_ns.value), number=row.interval_ns.value),

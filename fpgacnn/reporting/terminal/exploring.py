@@ -18,6 +18,10 @@ from fpgacnn.reporting.terminal.columns import FittingTable, left, right
 from fpgacnn.reporting.terminal.tables import inputs_report
 
 MOST_ROWS = 24
+SCORE_WORDS = (
+    "points are compared by their score, not by the quality on the validation events, which is too good by chance for"
+    " the best of many points; report the quality on the test events, which `convert --point` shows"
+)
 
 
 def entries_report(entries: Sequence[ReportInput | ExploreRecord]) -> Iterator[RenderableType]:
@@ -54,6 +58,8 @@ def study_report(record: ExploreRecord) -> Iterator[RenderableType]:
         yield networks_table(record)
     for note in record.notes:
         yield Text.assemble(("note: ", "yellow"), printable(note))
+    if record.compares_by_score:
+        yield Text(SCORE_WORDS, style="dim")
     yield Text("quality is bit-exact (emulator); hardware is an estimate, no tool has run", style="dim")
     if record.chosen is not None:
         folder = shlex.quote(printable(record.folder))
@@ -71,19 +77,20 @@ def _limits(record: ExploreRecord) -> str:
 def front_table(record: ExploreRecord) -> FittingTable:
     """Points of the front, the best first objective first; of a long front, evenly spread ones and the chosen one."""
     rows = [record.row(one) for one in _spread(record)]
-    measure = record.settings.measure
+    measure, scored = record.settings.measure, record.compares_by_score
     return FittingTable(
         headings=(
             left(""),
             right("point"),
             right(measure if len(measure) < 16 else "quality"),
+            *((right("score", rank=2),) if scored else ()),
             *(right(name) for name in ("LUT", "FF", "DSP", "BRAM", "latency")),
             right("interval", rank=2),
             right("EBOPs", rank=3),
             right("cautions", rank=4),
             left("seen", rank=1),
         ),
-        rows=tuple(_row(one) for one in rows),
+        rows=tuple(_row(one, scored=scored) for one in rows),
         styles=tuple("bold" if one.chosen else "" for one in rows),
     )
 
@@ -97,12 +104,13 @@ def _spread(record: ExploreRecord) -> list[StudyPoint]:
     return [front[place] for place in sorted(places)]
 
 
-def _row(one: FrontRow) -> tuple[Text, ...]:
+def _row(one: FrontRow, *, scored: bool) -> tuple[Text, ...]:
     names = (Objective.LUT, Objective.FF, Objective.DSP, Objective.BRAM)
     return (
         Text("→" if one.chosen else ""),
         Text(str(one.number)),
         Text(f"{one.quality:.4f}"),
+        *((Text(f"{one.score:.4f}"),) if scored else ()),
         *(Text(_share(one.figures[name.value])) for name in names),
         Text(_time(one.latency_ns)),
         Text(_time(one.interval_ns)),

@@ -371,6 +371,7 @@ def test_answers_and_costs_are_those_of_the_points_network(folder: Path, trainer
     assert trainer.folder == folder
     prepared = prepare(small_request(folder, "direct", scale_filters=FACTORS))
     context, material = prepared.context, prepared.material
+    assert len(context.codes[0]) == len(material.validation)  # networks were trained on the other events
     bench, found = Workbench(context=context), []
     assert context.space.filters is not None
     for place, factor in enumerate(FACTORS):

@@ -179,3 +179,19 @@ def test_a_line_of_parallel_coordinates_meets_each_axis_at_its_value() -> None:
 
 def test_a_scale_of_one_number_has_a_width() -> None:
     assert scale([3.0, 3.0], 0.0, 10.0, from_zero=False) == Scale(low=2.85, high=3.15, first=0.0, last=10.0)
+
+
+def test_tables_show_by_what_points_were_compared(study: ExploreRecord) -> None:
+    assert study.compares_by_score
+    section = study_page(study, {}, None).chapters[0].sections[0]
+    assert "Points are compared by their score" in " ".join(section.words)
+    (table,) = section.tables
+    place = [one.name for one in table.columns].index("Score")
+    shown = [row[place].number for row in table.rows]
+    assert shown == [one.result.score for one in study.front]
+    assert shown == sorted(shown, reverse=True)
+    plain = replace(study, points=tuple(replace(one, result=replace(one.result, score=None)) for one in study.points))
+    assert not plain.compares_by_score
+    section = study_page(plain, {}, None).chapters[0].sections[0]
+    assert "Score" not in [one.name for one in section.tables[0].columns]
+    assert "score" not in " ".join(section.words)
