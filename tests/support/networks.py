@@ -172,6 +172,21 @@ def linear_layers(build: Builder) -> None:
     build.end(build.dense(build.cast(hidden, (6,), "fixed<6,6,RND_CONV,SAT>"), 6, 3))
 
 
+def few_channels(build: Builder) -> None:
+    """Convolutions over one or two channels, whose windows have their rows side by side in memory."""
+    for form in ("ufixed<8,0>", "fixed<8,3>"):
+        image = (8, 7, 1)
+        build.end(build.convolution(build.input(image, form), (3, 3, 1, 20), (6, 5, 20)))
+        build.end(build.convolution(build.input(image, form), (3, 3, 1, 20), (8, 7, 20), pads=(1, 1, 1, 1)))
+        strides = (2, 2)
+        build.end(
+            build.convolution(build.input(image, form), (3, 3, 1, 20), (4, 4, 20), strides=strides, pads=(1, 0, 2, 0))
+        )
+        build.end(build.convolution(build.input((12, 1), form), (1, 5, 1, 20), (12, 20), pads=(0, 0, 1, 3)))
+        two = build.convolution(build.input((6, 8, 2), form), (3, 5, 2, 20), (4, 4, 20))
+        build.end(build.add(HALVED, (2, 2, 20), two))
+
+
 def wide_layers(build: Builder) -> None:
     """Numbers and sums that 32 bits do not hold, of inputs of 16 bits and of more."""
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import ranges
-from fpgacnn.ir.fixed_point import CodeArray, Format, Overflow, requantize
+from fpgacnn.ir.fixed_point import CodeArray, Format, Overflow, requantize, rescale
 from fpgacnn.ir.interval import Interval
 from fpgacnn.ir.source import Shape
 
@@ -30,6 +30,7 @@ class Sums:
     """The accumulator before it is limited: its interval for each output, at `fraction` fraction bits.
 
     `shift` is the number of fraction bits that it has more than the products; `start` is the bias in its codes.
+    `within`: products and partial sums are cast one by one, and none of them can leave the accumulator.
     """
 
     order: Order
@@ -39,6 +40,7 @@ class Sums:
     start: CodeArray
     accumulator: Format
     product: tuple[int, int]
+    within: bool = False
 
     @property
     def fits(self) -> bool:
@@ -56,7 +58,10 @@ def linear_sums(operation: hw.Linear, accumulator: Format, given: Interval, shap
         accumulator.overflow is not Overflow.WRAP
         and not _no_partial_sum_leaves(below, above, start, shift, accumulator)
     ):
-        ends = (np.broadcast_to(np.int64(end), start.shape) for end in (accumulator.low, accumulator.high))
+        least, most = (rescale(end, -shift, 0, accumulator.rounding) for end in (below, above))  # rounding keeps order
+        within = _no_partial_sum_leaves(least, most, start, 0, accumulator)
+        full = (np.broadcast_to(np.int64(end), start.shape) for end in (accumulator.low, accumulator.high))
+        ends = (end.sum(axis=0) + start for end in (least, most)) if within else full
         return Sums(
             **dict(zip(("low", "high"), ends, strict=True)),
             order=Order.EACH,
@@ -64,6 +69,7 @@ def linear_sums(operation: hw.Linear, accumulator: Format, given: Interval, shap
             start=start,
             accumulator=accumulator,
             product=product,
+            within=within,
         )
     sums = ((end.sum(axis=0) << shift) + start for end in (below, above))
     return Sums(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpgacnn.design import Design
 from fpgacnn.ir import hardware as hw
@@ -17,18 +18,19 @@ from fpgacnn.ir.fixed_point import CodeArray, Format
 from fpgacnn.ir.interval import Interval
 from fpgacnn.ir.source import PoolKind
 from fpgacnn.passes.precision import LayerPrecision
-from fpgacnn.sim.emulator.accumulator_ranges import linear_sums
+from fpgacnn.sim.emulator.accumulator_ranges import Sums, linear_sums
 from fpgacnn.sim.emulator.native.codegen.casts import cast
 from fpgacnn.sim.emulator.native.codegen.fusion import Fusion
 from fpgacnn.sim.emulator.native.codegen.operations import concatenated, merge, unary, window
 from fpgacnn.sim.emulator.native.codegen.program import Program, assemble
 from fpgacnn.sim.emulator.native.codegen.steps import KernelStep, narrowest
-from fpgacnn.sim.emulator.native.codegen.tensors import NO_PADS, Pads, Storage, ValueKind, View, image
+from fpgacnn.sim.emulator.native.codegen.tensors import NO_PADS, Pads, Storage, ValueKind, View
 from fpgacnn.sim.emulator.native.codegen.values import Code, Value, ends, fits32
 from fpgacnn.sim.emulator.native.kernels import elementwise, io
 from fpgacnn.sim.emulator.native.kernels.convolution import Fused, linear_step
 from fpgacnn.sim.emulator.native.kernels.elementwise import map_step
 from fpgacnn.sim.emulator.native.kernels.io import InputReader
+from fpgacnn.sim.emulator.native.kernels.side_by_side import side_by_side
 from fpgacnn.sim.emulator.native.kernels.softmax import argmax_step, stable_step
 from fpgacnn.sim.emulator.native.machine import ByteProducts, Machine
 from fpgacnn.sim.emulator.result_ranges import result_ranges
@@ -119,20 +121,10 @@ class _Lowering:
 
     def new_storage(self, layer: hw.Layer, value: Value, most: int = 4) -> Storage:
         """Memory for a node's result: the type that its readers need, with the border that they need."""
-        rows, columns, channels = image(layer.shape)
         kind = self.kind_for(layer, value)
         if kind.per > most:
             kind = ValueKind.S16 if most == 2 else ValueKind.I32
-        return Storage(
-            kind=kind,
-            rows=rows,
-            columns=columns,
-            channels=channels,
-            pads=self.pads_for(layer),
-            low=value.low,
-            high=value.high,
-            fraction=value.fraction,
-        )
+        return Storage.of(kind, layer.shape, self.pads_for(layer), (value.low, value.high), value.fraction)
 
     def kind_for(self, layer: hw.Layer, value: Value) -> ValueKind:
         """The type in memory; bytes only if all readers' weights are bytes and the products are exact."""
@@ -236,10 +228,11 @@ class _Lowering:
         if not direct:
             self._copy(layer.name, wanted, layer)
 
-    def _copy(self, name: str, wanted: Storage, layer: hw.Layer) -> None:
-        """Copy a node's numbers to other memory."""
+    def _copy(self, name: str, wanted: Storage, layer: hw.Layer, elements: NDArray[np.int64] | None = None) -> None:
+        """Copy a node's numbers to other memory: all, or `elements`."""
         code, view = Code(), self.views[name]
-        text = elementwise.read(code, 0, view, elementwise.numbers(view.shape).reshape(-1))
+        every = elementwise.numbers(view.shape).reshape(-1)
+        text = elementwise.read(code, 0, view, every if elements is None else elements)
         value = code.let(text, self.loaded(name, "", channels=False))
         self.put(map_step(code, value, wanted, (view.storage,), self.machine.bytes_, layers=()), layer)
 
@@ -252,7 +245,7 @@ class _Lowering:
         behind = self.fusion.chain(pool, by_channel=True) if pool else []
         nodes = [*before, *([pool] if pool else []), *behind]
         last = nodes[-1] if nodes else layer
-        given = self._readable(name, operation)
+        operation, given = self._beside(layer, operation, sums, self._readable(name, operation))
 
         def after(code: Code, value: Value) -> Value:
             code.rectifies = layer.rectifies
@@ -287,21 +280,21 @@ class _Lowering:
         kind = self._kind_for_weights(
             narrowest(value, byte_weights=self.machine.byte_products is not ByteProducts.NONE), value, operation
         )
-        rows, columns, channels = image(view.shape)
-        wanted = Storage(
-            kind=kind,
-            rows=rows,
-            columns=columns,
-            channels=channels,
-            pads=operation.pads,
-            low=value.low,
-            high=value.high,
-            fraction=value.fraction,
-        )
-        before = self.views[name]
+        wanted = Storage.of(kind, view.shape, operation.pads, (value.low, value.high), value.fraction)
         self._copy(name, wanted, self.by_name[name])
-        self.views[name] = before
+        self.views[name] = view
         return wanted
+
+    def _beside(self, layer: hw.Layer, operation: hw.Linear, sums: Sums, given: Storage) -> tuple[hw.Linear, Storage]:
+        """The layer and its input, with the pixels of a row of its window side by side where that is faster."""
+        name = layer.inputs[0]
+        view = self.views[name]
+        found = None if self.measure else side_by_side(self.machine, operation, sums, given, view.shape, layer.shape)
+        if found is None:
+            return operation, given
+        self._copy(name, found.storage, self.by_name[name], found.elements)
+        self.views[name] = view
+        return found.operation, found.storage
 
     def _next(self, code: Code, value: Value, node: hw.Layer) -> Value:
         """Apply one more node to a number."""
@@ -378,17 +371,8 @@ class _Lowering:
     def _softmax(self, layer: hw.Layer, operation: hw.Softmax) -> None:
         name, precision = layer.inputs[0], self.precision(layer.name)
         form = precision.result.format
-        rows, columns, channels = image(layer.shape)
-        output = Storage(
-            kind=ValueKind.I32,
-            rows=rows,
-            columns=columns,
-            channels=channels,
-            pads=self.pads_for(layer),
-            low=ends(form.low),
-            high=ends(form.high),
-            fraction=form.fraction,
-        )
+        codes = ends(form.low), ends(form.high)
+        output = Storage.of(ValueKind.I32, layer.shape, self.pads_for(layer), codes, form.fraction)
         view = self.views[name]
         if operation.kind is hw.SoftmaxKind.ARGMAX:
             self.put(argmax_step(layer, view, output, self.machine.bytes_), layer)

@@ -58,6 +58,15 @@ class Storage:
     fraction: int
     offset: int = field(default=-1)
 
+    @classmethod
+    def of(cls, kind: ValueKind, shape: Shape, pads: Pads, codes: tuple[Ends, Ends], fraction: int) -> Storage:
+        """Memory for a tensor of any shape whose codes are between such ends."""
+        rows, columns, channels = image(shape)
+        low, high = codes
+        return cls(
+            kind=kind, rows=rows, columns=columns, channels=channels, pads=pads, low=low, high=high, fraction=fraction
+        )
+
     @property
     def vectors(self) -> int:
         """Vectors of one pixel."""

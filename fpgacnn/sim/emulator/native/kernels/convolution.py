@@ -89,6 +89,12 @@ char *const to = out + (int64_t){place}[{position}] * VB;
 UNROLL for (int n = 0; n < NB; n += {per}) if ((b * NB + n) / {per} < V) store_{kind}(to + (b * NB + n) / {per} * VB, r + n);"""
 
 
+HALVES_MAXIMUM = """\
+UNROLL for (int p = 0; p < P; p++) UNROLL for (int n = 0; n < N; n++)
+    top[n] = g == 0 && p == 0 ? sum[p][n] : h_max(top[n], sum[p][n]);"""
+"""The running maximum over a window's positions, of two channels in a lane."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fused:
     """The nodes computed in a linear layer's kernel, its own rounding first, and the max pooling before all of them."""
@@ -323,12 +329,14 @@ def _body(
         return BODY.format(
             **names, step="P", rounds="1", index="m + p < M ? m + p : M - 1", best="", after=after, last=""
         )
-    after = _running_maximum(f"const {total} t = {sum_text};", first, lines)
+    together = arithmetic.halves is not None and not lines and first.text == "t"
+    after = HALVES_MAXIMUM if together else _running_maximum(f"const {total} t = {sum_text};", first, lines)
+    top = _sum_text(arithmetic, "top") if together else "top[n]"
     store = stored(last, output.kind)
     each = FINISH.format(
         **finish,
         letter=first.letter,
-        value=f"v_add(top[n], {start})" if late else "top[n]",
+        value=f"v_add(top[n], {start})" if late else top,
         position="m",
         lines=" ".join((*code.lines, store)),
     )
@@ -338,17 +346,17 @@ def _body(
         step="1",
         rounds=str(blocks.rounds),
         index=index,
-        best=f"{first.letter} top[NB];",
+        best="h top[N];" if together else f"{first.letter} top[NB];",
         after=after,
         last=each,
     )
 
 
-def _sum_text(arithmetic: Arithmetic) -> str:
+def _sum_text(arithmetic: Arithmetic, sums: str = "sum[p]") -> str:
     """C text of the sum of channel `n` at position `p`."""
     if not arithmetic.halves:
-        return "sum[p][n]"
-    half = "half_of(sum[p][n / 2], n & 1)"
+        return f"{sums}[n]"
+    half = f"half_of({sums}[n / 2], n & 1)"
     return f"({half} >> {arithmetic.halves.up})" if arithmetic.halves.up else half
 
 

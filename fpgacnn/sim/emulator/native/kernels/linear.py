@@ -176,7 +176,7 @@ def _wrapped_starts(start: CodeArray, *, wide: bool) -> Ends:
 
 def limited_sum(code: Code, total: Value, sums: Sums, *, measured: bool) -> Value:
     """The accumulator's wrap, if a sum can leave it."""
-    if sums.order is Order.ANY and sums.fits:
+    if sums.within or (sums.order is Order.ANY and sums.fits):
         return total
     if measured and sums.order is Order.ANY:
         return cast(code, total, sums.accumulator)
