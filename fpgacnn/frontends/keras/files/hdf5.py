@@ -70,7 +70,7 @@ class Group:
 def opened(path: Path, content: bytes | None = None) -> Iterator[Group]:
     """The root of a file, or of `content` from an archive, checked to have only its own data.
 
-    Raises BrokenFileError, HostileFileError, TooLargeError.
+    Raises BrokenFileError, HostileFileError, TooLargeError, and ForeignToolError if no process can be started.
     """
     try:
         outcome = run_in_child(partial(hdf5_child.answer, path, content), LIMITS)
