@@ -1,11 +1,15 @@
 """What the RTL backend gives: equality and clocks on all test events, and clocks beside the estimate of HLS streams.
 
-Usage: python benchmarks/rtl.py [MODEL ...] [--events N] [--layers] [--yosys] [--json]
+Usage: python benchmarks/rtl.py [MODEL ...] [--zoo] [--adders N] [--events N] [--layers] [--csim] [--yosys] [--json]
 
-Without a model: the shipped networks digits and km3net with their whole test sets. Other models run on the events of
-MODEL.npz, or on events of fpgacnn's own where there is no such file; a float network gets 8 bits. Every answer must
+Without a model: the shipped networks digits and km3net with their whole test sets. A MODEL is a file, or the name of
+one of them, or of a network of the zoo; --zoo is the whole zoo: the networks that tools/zoo.py trained, else the same
+networks with seeded weights, quantized to 6 bits (needs the extra `train`). Files run on the events of MODEL.npz, or
+on events of fpgacnn's own where there is no such file; a float network gets 8 bits. Every answer must
 equal the emulator's and come in the clock of the schedule, without pauses; with pauses and stalls it must be equal.
-With --layers, the words of every layer and their clocks are compared as well. A network that the backend refuses, or
+With --layers, which --zoo implies, the words of every layer and their clocks are compared as well. With --csim, the
+same network is an HLS stream too, whose C simulation must equal the emulator. With --adders N, networks of more adders
+are generated and not simulated; for --zoo, N is 20,000 where it is not given. A network that the backend refuses, or
 that fails, is a row with the reason; every row is printed as soon as it is known. The HLS columns are
 `fpgacnn estimate --io stream` of the same network, with its band: they are estimates, while the RTL clocks are exact.
 With --yosys, the RTL is mapped to UltraScale+ without DSP blocks: its look-up tables, and tables times latency, stand
@@ -30,12 +34,26 @@ from fpgacnn.errors import (
     FpgacnnError,
     RtlTargetError,
     RtlUnsupportedError,
+    UnsupportedLayerError,
     UnsupportedOptionError,
     WidthsNeededError,
 )
 from fpgacnn.jobs.demo import DEMOS, shipped
+from fpgacnn.records.record import RunRecord
+from fpgacnn.training.zoo import ZOO
 
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
 BITS = "8"
+ZOO_ADDERS = 20_000
+ZOO_EVENTS = 10
+REFUSALS = (
+    RtlUnsupportedError,
+    RtlTargetError,
+    UnsupportedLayerError,
+    UnsupportedOptionError,
+    WidthsNeededError,
+)
 ULTRASCALE_PLUS = "xcku5p-ffvb676-2-e"
 
 
@@ -43,14 +61,16 @@ ULTRASCALE_PLUS = "xcku5p-ffvb676-2-e"
 class Row:
     """One network. `refused` says why it is not built, `failed` what went wrong; then the other fields are None.
 
-    `layers` is the number of layers that were compared.
+    `too_large` says why it is generated and not simulated. `layers` is the number of layers that were compared.
     """
 
     network: str
     refused: str = ""
+    too_large: str = ""
     failed: str = ""
     events: int | None = None
     rtl_equals_emulator: bool | None = None
+    csim_equals_emulator: bool | None = None
     layers: int | None = None
     clocks_equal_schedule: bool | None = None
     interval_clocks: int | None = None
@@ -74,56 +94,102 @@ def cpu_seconds() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def measured(
-    name: str,
-    model: Path,
-    events: Mapping[str, np.ndarray] | None,
-    most: int | None,
-    *,
-    every_layer: bool,
-    with_yosys: bool,
-) -> Row:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is measured of each network. `most`: events at most; `budget`: adders of the largest simulated design."""
+
+    most: int | None
+    budget: int | None
+    every_layer: bool
+    with_csim: bool
+    with_yosys: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One network, its file and its events, or None for events of fpgacnn's own."""
+
+    name: str
+    model: Path
+    events: Mapping[str, np.ndarray] | None
+
+
+def measured(job: Job, wanted: Wanted) -> Row:
     """One network: converted, simulated on all events, and estimated as an HLS stream."""
-    given = None if events is None else {key: value[:most] for key, value in events.items()}
-    begin, bits = cpu_seconds(), bits_of(model, given)
+    given = None if job.events is None else {key: value[: wanted.most] for key, value in job.events.items()}
+    begin, bits = cpu_seconds(), bits_of(job.model, given)
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "p"
         try:
-            record = fpgacnn.convert(
-                model,
-                backend="rtl",
-                output=project,
-                input=given,
-                csim_events=most,
-                bits=bits,
-                reference="none",
-                timeout_s=7200.0,
-            )
-            if every_layer:
-                record = fpgacnn.verify(project, input=given, csim_events=most, reference="none", timeout_s=7200.0)
+            record = converted(job.model, project, given, bits, wanted)
             schedule = json.loads((project / "schedule.json").read_text())
-            netlist = netlist_of(project) if with_yosys else None
-        except (RtlUnsupportedError, RtlTargetError, UnsupportedOptionError, WidthsNeededError) as error:
-            return Row(network=name, refused=f"{error.code} {error}")
+            sizes = {
+                key: sum(layer[key] for layer in schedule["layers"])
+                for key in ("adders", "adder_bits", "register_bits")
+            }
+            sizes |= {key: schedule[key] for key in ("interval_clocks", "latency_clocks")}
+            if wanted.budget is not None and sizes["adders"] > wanted.budget:
+                why = f"{sizes['adders']:,} adders, and {wanted.budget:,} are simulated at most"
+                return Row(network=job.name, too_large=why, **sizes, cpu_seconds=round(cpu_seconds() - begin, 1))
+            if wanted.every_layer:
+                record = fpgacnn.verify(
+                    project, input=given, csim_events=wanted.most, reference="none", timeout_s=7200.0
+                )
+            csim = csim_equals(job.model, Path(folder) / "hls", given, bits, wanted) if wanted.with_csim else None
+            netlist = netlist_of(project) if wanted.with_yosys else None
+        except REFUSALS as error:
+            return Row(network=job.name, refused=f"{error.code} {error}")
         except FpgacnnError as error:
-            return Row(network=name, failed=f"{error.code} {error}", cpu_seconds=round(cpu_seconds() - begin, 1))
+            return Row(network=job.name, failed=f"{error.code} {error}", cpu_seconds=round(cpu_seconds() - begin, 1))
     reports = [report for report in record.verification if report.left.startswith("rtl")]
     clocks = [report.clocks_equal_schedule for report in reports if report.clocks_equal_schedule is not None]
-    layers = schedule["layers"]
     return Row(
-        network=name,
+        network=job.name,
         events=max(report.events for report in reports),
         rtl_equals_emulator=all(report.mismatches == 0 for report in reports),
+        csim_equals_emulator=csim,
         layers=max(report.layers for report in reports),
         clocks_equal_schedule=bool(clocks) and all(clocks),
-        interval_clocks=schedule["interval_clocks"],
-        latency_clocks=schedule["latency_clocks"],
-        **{key: sum(layer[key] for layer in layers) for key in ("adders", "adder_bits", "register_bits")},
-        **(hls := hls_figures(model, given, bits)),
+        **sizes,
+        **(hls := hls_figures(job.model, given, bits)),
         **(netlist or {}),
         **ratios(netlist, schedule["latency_clocks"], hls),
         cpu_seconds=round(cpu_seconds() - begin, 1),
     )
+
+
+def converted(
+    model: Path, project: Path, events: Mapping[str, np.ndarray] | None, bits: str | None, wanted: Wanted
+) -> RunRecord:
+    """An RTL project; where `verify` follows, or the size decides, it is not simulated yet."""
+    later = wanted.every_layer or wanted.budget is not None
+    return fpgacnn.convert(
+        model,
+        backend="rtl",
+        output=project,
+        input=events,
+        csim_events=0 if later else wanted.most,
+        bits=bits,
+        reference="none",
+        timeout_s=7200.0,
+    )
+
+
+def csim_equals(
+    model: Path, project: Path, events: Mapping[str, np.ndarray] | None, bits: str | None, wanted: Wanted
+) -> bool:
+    """Whether C simulation of the same network as an HLS stream equals the emulator."""
+    record = fpgacnn.convert(
+        model,
+        io="stream",
+        output=project,
+        input=events,
+        csim_events=wanted.most,
+        bits=bits,
+        reference="none",
+        timeout_s=7200.0,
+    )
+    return all(report.mismatches == 0 for report in record.verification if report.left.startswith("csim"))
 
 
 def bits_of(model: Path, events: Mapping[str, np.ndarray] | None) -> str | None:
@@ -174,18 +240,23 @@ def ratios(netlist: Mapping[str, int] | None, latency: int, hls: Figures) -> Fig
     return {"lut_ratio": (value, low, high), "lut_latency_ratio": (times[0], times[1], times[2])}
 
 
-def rows(models: Sequence[Path], most: int | None, *, every_layer: bool, with_yosys: bool) -> Iterator[Row]:
-    """The shipped networks with their test sets, or the given ones."""
+def jobs(models: Sequence[str]) -> Iterator[Job]:
+    """Files, shipped networks with their test sets, and networks of the zoo, which are made when it is their turn."""
     for model in models:
-        yield measured(model.stem, model, events_beside(model), most, every_layer=every_layer, with_yosys=with_yosys)
-    for name, demo in () if models else DEMOS.items():
-        events = {"input_0": demo.test_set().x}
-        yield measured(name, shipped(f"{name}.h5"), events, most, every_layer=every_layer, with_yosys=with_yosys)
+        if model in DEMOS:
+            yield Job(name=model, model=shipped(f"{model}.h5"), events={"input_0": DEMOS[model].test_set().x})
+        elif model in ZOO:
+            from tools.zoo import kept_or_seeded
+
+            file, events = kept_or_seeded(model)
+            yield Job(name=model, model=file, events=events_of(events))
+        else:
+            file = Path(model)
+            yield Job(name=file.stem, model=file, events=events_of(file.with_name(f"{file.name}.npz")))
 
 
-def events_beside(model: Path) -> Mapping[str, np.ndarray] | None:
-    """The arrays `input_0`, `input_1`, ... of MODEL.npz, or None."""
-    file = model.with_name(f"{model.name}.npz")
+def events_of(file: Path) -> Mapping[str, np.ndarray] | None:
+    """The arrays `input_0`, `input_1`, ... of a file, or None where there is none."""
     if not file.exists():
         return None
     with np.load(file) as arrays:
@@ -196,6 +267,8 @@ def line(row: Row) -> str:
     """A row of the table."""
     if row.refused or row.failed:
         return f"{row.network:12} {'refused' if row.refused else 'FAILED'}: {row.refused or row.failed}"
+    if row.too_large:
+        return f"{row.network:12} not simulated: {row.too_large}"
     ends = [
         one and f"{one[0]:.0f} ({one[1]:.0f} to {one[2]:.0f})"
         for one in (row.hls_interval_clocks, row.hls_latency_clocks)
@@ -203,6 +276,7 @@ def line(row: Row) -> str:
     parts = (
         f"{row.network:12} {row.events:7,} events",
         f"{row.layers} layers equal {row.rtl_equals_emulator!s:5} clocks {row.clocks_equal_schedule!s:5}",
+        *([] if row.csim_equals_emulator is None else [f"csim equal {row.csim_equals_emulator!s:5}"]),
         f"interval {row.interval_clocks} latency {row.latency_clocks}",
         f"adders {row.adders:,} of {row.adder_bits:,} bits",
         f"HLS stream, estimated: interval {ends[0]}, latency {ends[1]}",
@@ -224,26 +298,37 @@ def yosys_words(row: Row) -> list[str]:
 def main() -> int:
     """Print the table; 1 if an answer or a clock is wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="*", type=Path)
+    parser.add_argument("models", nargs="*")
+    parser.add_argument("--zoo", action="store_true")
+    parser.add_argument("--adders", type=int, default=None)
     parser.add_argument("--events", type=int, default=None)
-    parser.add_argument("--layers", action="store_true")
-    parser.add_argument("--yosys", action="store_true")
-    parser.add_argument("--json", action="store_true")
+    for flag in ("--layers", "--csim", "--yosys", "--json"):
+        parser.add_argument(flag, action="store_true")
     arguments = parser.parse_args()
+    names = [*arguments.models, *(ZOO if arguments.zoo else ())] or [*DEMOS]
+    wanted = Wanted(
+        most=(ZOO_EVENTS if arguments.zoo else None) if arguments.events is None else arguments.events,
+        budget=(ZOO_ADDERS if arguments.zoo else None) if arguments.adders is None else arguments.adders,
+        every_layer=arguments.layers or arguments.zoo or arguments.adders is not None,
+        with_csim=arguments.csim,
+        with_yosys=arguments.yosys,
+    )
     found = list[Row]()
-    options = {"every_layer": arguments.layers, "with_yosys": arguments.yosys}
-    for row in rows(arguments.models, arguments.events, **options):
-        found.append(row)
+    for job in jobs(names):
+        found.append(row := measured(job, wanted))
         if not arguments.json:
             sys.stdout.write(f"{line(row)}\n")
             sys.stdout.flush()
     if arguments.json:
         sys.stdout.write(f"{json.dumps([asdict(row) for row in found], indent=1)}\n")
-    allowed = bool(arguments.models)  # the shipped networks must be built
-    right = [
-        bool(row.refused and allowed) or bool(row.rtl_equals_emulator and row.clocks_equal_schedule) for row in found
-    ]
-    return 0 if all(right) else 1
+    return 0 if all(map(is_right, found)) else 1
+
+
+def is_right(row: Row) -> bool:
+    """Whether nothing differs. A refusal, or a size above the budget, is right, but not of a shipped network."""
+    if row.refused or row.too_large:
+        return row.network not in DEMOS
+    return bool(row.rtl_equals_emulator and row.clocks_equal_schedule) and row.csim_equals_emulator is not False
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The longer searches: random networks for the emulator and for every reader, damaged inputs, a network routed on an ECP5, kills at
-# random moments. Seeds are the day's (UTC); FPGACNN_SEED=20261130 repeats a day. Every search runs, whatever the others find; the
-# exit status is 1 if one found something.
+# The longer searches: random networks for the emulator, for RTL and for every reader, damaged inputs, the RTL of the zoo, a
+# network routed on an ECP5, kills at random moments. Seeds are the day's (UTC); FPGACNN_SEED=20261130 repeats a day. Every
+# search runs, whatever the others find; the exit status is 1 if one found something.
 # Usage: tools/nightly.sh BIN     with BIN the folder of the programs of the test environment
 set -u
 cd "$(dirname "$0")/.."
@@ -32,6 +32,8 @@ if [ -d "$hgq2" ]; then
         --count "$count" --seed "$first"
 fi
 search "damaged inputs" "$bin/python" tools/fuzz.py --minutes "${FPGACNN_MINUTES:-30}" --seed "$FPGACNN_SEED"
+search "random RTL" "$bin/python" tools/random_rtl.py --count "$((count / 50))" --seed "$first"
+search "RTL of the zoo" "$bin/python" benchmarks/rtl.py --zoo
 search "km3net routed on an ECP5" "$bin/python" benchmarks/route.py
 search "kills" env FPGACNN_ROUNDS="${FPGACNN_ROUNDS:-200}" "$bin/pytest" -q tests/whole/test_faults.py
 exit $found

@@ -127,6 +127,33 @@ def patches(random: np.random.Generator, events: int, shape: tuple[int, ...]) ->
     return coarse[(slice(None), *(slice(size) for size in shape))] / 256
 
 
+def kept_or_seeded(name: str) -> tuple[Path, Path]:
+    """A quantized network of the zoo and the file of its events, in build/zoo: the trained one if `row` has made it.
+
+    Else it has seeded weights, quantized to BITS bits without training, which takes seconds. Where the network or its
+    quantization is refused, the float network is returned, so that the reader shows the reason.
+    """
+    folder, entry = WORK / name, ZOO[name]
+    if (folder / f"{name}.h5").is_file() and (folder / "test.npz").is_file():
+        return folder / f"{name}.h5", folder / "test.npz"
+    here = WORK / "seeded"
+    here.mkdir(parents=True, exist_ok=True)
+    file, quantized, events = here / f"{name}_float.h5", here / f"{name}.h5", here / f"{name}.npz"
+    if quantized.is_file() and events.is_file():
+        return quantized, events
+    float_network(entry, None, file)
+    try:
+        network = frontends.load(file)
+    except FpgacnnError:
+        return file, events
+    given, test = events_of(name, network.layer(network.inputs[0]).shape, None)
+    write_arrays(events, test)
+    if entry.is_known:
+        return file, events
+    fpgacnn.quantize(file, given, quantized, bits=BITS, epochs=0)
+    return quantized, events
+
+
 def row(name: str, entry: ZooEntry) -> dict[str, Any]:
     """All figures of one network."""
     folder = WORK / name
