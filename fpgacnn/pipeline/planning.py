@@ -130,6 +130,8 @@ _PRODUCTS = {Strategy.LATENCY: Products.CONSTANTS, Strategy.RESOURCE: Products.M
 def legalize_network(quantized: QuantizedModel, request: Request) -> tuple[HardwareModel, PrecisionPlan]:
     """Legalize the network; scales are folded into the weights behind them, unless the request keeps all layers.
 
+    In streams, products behind concatenations may be split (`split_products`).
+
     A strategy under the name of a layer that is folded into another one is that of both. So names of others than linear
     layers are looked up in the network with casts folded, but with every scale by itself.
     """
@@ -142,7 +144,8 @@ def legalize_network(quantized: QuantizedModel, request: Request) -> tuple[Hardw
     if named.keys() - {layer.source for layer in quantized.layers if isinstance(layer.operation, Linear)}:
         named |= settings_by_layer(named, fold_casts(*legalize(quantized))[0])
     each = {name: _PRODUCTS[one] for name, one in named.items()}
-    return legalize(quantized, Folding(products=_PRODUCTS[target.strategy], products_of=each))
+    products, streams = _PRODUCTS[target.strategy], target.io is IoType.STREAM
+    return legalize(quantized, Folding(products=products, products_of=each, splits=streams))
 
 
 def fold(legal: tuple[HardwareModel, PrecisionPlan], request: Request) -> tuple[HardwareModel, PrecisionPlan]:

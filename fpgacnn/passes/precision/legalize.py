@@ -34,7 +34,7 @@ from fpgacnn.passes.precision.exact_steps import (
     thresholds,
 )
 from fpgacnn.passes.precision.exact_steps.code_values import CodeValues
-from fpgacnn.passes.precision.narrowing import forward_scales, short_scales
+from fpgacnn.passes.precision.narrowing import forward_scales, short_scales, split_products
 from fpgacnn.passes.precision.narrowing.attempts import kept_plan
 from fpgacnn.passes.precision.narrowing.product_costs import Folding
 from fpgacnn.passes.precision.narrowing.short_scales import Shortening
@@ -230,6 +230,9 @@ class Legalization:
             case q.Linear():
                 source = layer.inputs[0] if operation.errors is None else self._narrowed(layer, layer.inputs[0])
                 self._emit(node(layer, operation, inputs=(source,)))
+                self.finished, self.planner = split_products.split(
+                    self.finished, self.planner, self.model, self.folding, self.namer
+                )
             case q.Cast():
                 cast = PlannedCast(format=operation.format, through_hard_sigmoid=operation.through_hard_sigmoid)
                 self._emit(node(layer, cast))

@@ -40,16 +40,22 @@ class Products(Enum):
 class Folding:
     """Whether scales are folded into the layer behind: the products of all layers, and of single ones by their name.
 
-    The names are those of linear layers, and of scales that have products of their own.
+    The names are those of linear layers, and of scales that have products of their own. `splits`: products behind
+    concatenations may be split into two, each for inputs of one width.
     """
 
     products: Products = Products.CONSTANTS
     products_of: Mapping[str, Products] = field(default_factory=dict)
+    splits: bool = False
 
     def of(self, scale: q.Layer, layer: q.Layer) -> Products | None:
         """The products of a linear layer; None where the scale before it has others, so that they cannot be one."""
-        found = self._of(layer) or self.products
+        found = self.of_layer(layer)
         return found if self._of(scale) in {None, found} else None
+
+    def of_layer(self, layer: q.Layer) -> Products:
+        """The products of a linear layer."""
+        return self._of(layer) or self.products
 
     def _of(self, layer: q.Layer) -> Products | None:
         return self.products_of.get(layer.source, self.products_of.get(layer.name))
