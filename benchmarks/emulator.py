@@ -1,6 +1,6 @@
 """How fast the emulator is, against C simulation and Keras: the same events, the same answers, one processor, in turn.
 
-Usage: python benchmarks/emulator.py [--rounds N] [--networks mlp,cnn,svhn] [--json OUT] [--no-keras]
+Usage: python benchmarks/emulator.py [--rounds N] [--networks mlp,cnn,svhn] [--json OUT] [--no-keras] [--processor ARCH]
 
 Every round runs each engine once, one after the other; what is compared is the processor time (user and system, of
 this process and of the C simulation it started), and ratios are the medians of the rounds' own ratios. C simulation is
@@ -45,6 +45,7 @@ from fpgacnn.sim.compare import compare  # noqa: E402
 from fpgacnn.sim.csim import CSim  # noqa: E402
 from fpgacnn.sim.emulator import ReferenceEmulator, engine  # noqa: E402
 from fpgacnn.sim.emulator.blas_engine import FloatEmulator  # noqa: E402
+from fpgacnn.sim.emulator.native.build import NATIVE, find_c_compiler  # noqa: E402
 from fpgacnn.sim.emulator.native.engine import NativeEmulator  # noqa: E402
 from fpgacnn.sim.result import Engine  # noqa: E402
 
@@ -114,7 +115,13 @@ def runs(one: Engine, codes: Sequence[Codes], times: int) -> Callable[[], object
     return lambda: [one.run(codes) for _ in range(times)]
 
 
-def measure(name: str, io: IoType, accumulators: str, rounds: int, *, keras: bool) -> list[Row]:
+def native_engine(design: Design, processor: str) -> NativeEmulator | None:
+    """The kernels for a processor on one thread; None where no compiler is found."""
+    compiler = find_c_compiler(processor)
+    return None if compiler is None else NativeEmulator(design, compiler, threads=1)
+
+
+def measure(name: str, io: IoType, accumulators: str, rounds: int, processor: str, *, keras: bool) -> list[Row]:
     """All engines in turn, and whether they agree."""
     make, text = networks.NETWORKS[name]
     network, form = make(), parse_format(text)
@@ -126,12 +133,12 @@ def measure(name: str, io: IoType, accumulators: str, rounds: int, *, keras: boo
     def some(count: int) -> list[Codes]:
         return [Codes(array=codes[0].array[:count], format=form)]
 
-    native = engine(design, threads=1)
+    native = native_engine(design, processor)
     engines: dict[str, tuple[Engine, int]] = {
         "csim": (CSim(backend.convert(design), design), slow),
         "numpy": (FloatEmulator(design), medium),
     }
-    if isinstance(native, NativeEmulator):
+    if native is not None:
         engines["native"] = native, fast
     expected = ReferenceEmulator(design).run(some(CHECKED))
     mismatches = {key: compare(one.run(some(CHECKED)), expected).mismatches for key, (one, _) in engines.items()}
@@ -235,6 +242,7 @@ def main() -> None:
     parser.add_argument("--networks", default=",".join(networks.NETWORKS))
     parser.add_argument("--json", type=Path)
     parser.add_argument("--no-keras", action="store_true")
+    parser.add_argument("--processor", default=NATIVE, help="-march of the kernels; x86-64-v3: AVX2")
     parser.add_argument(
         "--stream-only",
         action="store_true",
@@ -246,27 +254,27 @@ def main() -> None:
     rows: list[Row] = []
     for name in names:
         for io in (IoType.STREAM,) if options.stream_only else (IoType.PARALLEL, IoType.STREAM):
-            rows += measure(name, io, "planned", options.rounds, keras=keras)
+            rows += measure(name, io, "planned", options.rounds, options.processor, keras=keras)
         rows += [
             row
             for kind in ("truncating", "saturating")
-            for row in measure(name, IoType.STREAM, kind, options.rounds, keras=False)
+            for row in measure(name, IoType.STREAM, kind, options.rounds, options.processor, keras=False)
         ]
-    starts = {name: first_answers(name) for name in names}
-    threads = {name: two_threads(name) for name in names}
+    here = names if options.processor == NATIVE else []
+    starts = {name: first_answers(name) for name in here}
+    threads = {name: two_threads(name) for name in here}
     shown(rows)
-    for name in names:
+    for name in here:
         fresh, kept = starts[name]
         print(
             f"{name}: {FIRST_ANSWERS:,} answers {fresh:.2f} s after the plan, {kept:.2f} s with kernels kept; two"
             f" threads {threads[name]:.2f} times one"
         )
+    smallest = designed(networks.mlp(), parse_format("fixed<8,3>"), IoType.PARALLEL, None)
     machine = {
         "processor": processor(),
         "system": platform.platform(),
-        "emulator": getattr(
-            engine(designed(networks.mlp(), parse_format("fixed<8,3>"), IoType.PARALLEL, None)), "words", ""
-        ),
+        "emulator": getattr(native_engine(smallest, options.processor), "words", ""),
     }
     print(machine)
     if options.json:
