@@ -303,12 +303,16 @@ def _maximum(operation: hw.Pool, data: Numbers) -> Numbers:
         window_count(size, window, stride)
         for size, window, stride in zip(image.shape[1:3], operation.size, operation.strides, strict=True)
     )
-    best: Numbers | None = None
-    for top in range(operation.size[0]):
-        for left in range(operation.size[1]):
-            cell = image[:, top :: operation.strides[0], left :: operation.strides[1]][:, :rows, :columns]
-            best = cell.copy() if best is None else np.maximum(best, cell, out=best)
-    assert best is not None
+    first, *others = (
+        image[:, top :: operation.strides[0], left :: operation.strides[1]][:, :rows, :columns]
+        for top in range(operation.size[0])
+        for left in range(operation.size[1])
+    )
+    if not others:
+        return first.copy()
+    best: Numbers = np.maximum(first, others[0])
+    for cell in others[1:]:
+        np.maximum(best, cell, out=best)
     return best
 
 

@@ -7,6 +7,7 @@ hls4ml's order: every product is cast to the accumulator, and so is every partia
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias, assert_never
 
 import numpy as np
@@ -69,6 +70,8 @@ def casts_of(sums: Sums, given: Interval, kernel: CodeArray) -> Casts | None:
 def _leaving(sums: Sums, given: tuple[int, int], kernel: CodeArray) -> tuple[bool, ...]:
     """For each input number, whether a sum after its product can leave the accumulator, whatever the inputs are."""
     form, dropped = sums.accumulator, max(-sums.shift, 0)
+    if sums.within:
+        return (False,) * len(kernel)
     if int(np.abs(kernel).max(initial=0)) * max(map(abs, given)) << max(sums.shift, 0) >= LARGEST_PRODUCT:
         return (True,) * len(kernel)  # one range for all channels is too wide for int64; a limit is never wrong
     inputs = min(given[0], 0), max(given[1], 0)
@@ -156,7 +159,7 @@ def _add_products(total: Integers, inputs: list[tuple[Integers, Integers]], cast
         np.add(total, product, out=total)
         if leaves:
             _limit(total, form)
-    if form.overflow is Overflow.WRAP:
+    if form.overflow is Overflow.WRAP and not sums.within:
         _wrap(total, form)
 
 
@@ -201,9 +204,16 @@ def _moved(numbers: Integers, shift: int, rounding: Rounding) -> None:
 
 def _limit(numbers: Integers, form: Format) -> None:
     """A saturating cast, in place; limits beyond the numbers' type are no limits."""
-    ends = np.iinfo(numbers.dtype)
-    low, high = (numbers.dtype.type(min(max(end, ends.min), ends.max)) for end in (form.low, form.high))
+    low, high = _limits(numbers.dtype, form)
     if form.overflow is Overflow.SAT_ZERO:
         numbers[(numbers < low) | (numbers > high)] = 0
     else:
-        np.clip(numbers, low, high, out=numbers)
+        np.maximum(numbers, low, out=numbers)  # np.clip takes longer than both to begin with
+        np.minimum(numbers, high, out=numbers)
+
+
+@cache
+def _limits(kind: np.dtype[Any], form: Format) -> tuple[np.signedinteger[Any], np.signedinteger[Any]]:
+    """The limits of a format, or the nearest ones that the type has."""
+    ends = np.iinfo(kind)
+    return kind.type(min(max(form.low, ends.min), ends.max)), kind.type(min(max(form.high, ends.min), ends.max))
