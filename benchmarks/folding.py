@@ -77,7 +77,7 @@ def line(pair: Pair) -> tuple[str, tuple[int, int]]:
 
 
 def differences(pair: Pair) -> int:
-    """Number of values that differ between both designs, in every node that both have.
+    """Number of values that differ between both designs, in every result that both have.
 
     Where weights with a scale in them may be rounded, only values that differ by more than both bounds count.
     """
@@ -93,8 +93,12 @@ def differences(pair: Pair) -> int:
     rounds = any(layer.scales for layer in pair.folded.model.layers) and not pair.folded.plan.is_lossless
     return sum(
         int((np.abs(left[name].values - right[name].values) > _allowed(pair, name) * rounds).sum())
-        for name in right.keys() & left.keys()
+        for name in right.keys() & left.keys() & _results(pair.plain) & _results(pair.folded)
     )
+
+
+def _results(design: Design) -> set[str]:
+    return {layer.name for layer in design.model.layers if layer.is_result}
 
 
 def _allowed(pair: Pair, name: str) -> float:

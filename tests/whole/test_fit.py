@@ -17,7 +17,8 @@ from fpgacnn.reporting.fit_page import fit_page
 from fpgacnn.reporting.formats.html import html
 from fpgacnn.reporting.formatting import duration
 from tests.support.command import failed, left, run
-from tests.support.files import tiny_model
+from tests.support.files import sequential_file, tiny_model
+from tests.unit.test_float_scales import SIZE, batch, dense, relu
 
 FLAGS = ("--part", "pynq-z2", "--max-latency", "1us", "--max-util", "10%", "--input-type", "ufixed<6,1>")
 
@@ -168,3 +169,19 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_search(folder: Pa
     with pytest.raises(ReportFormatError):
         fpgacnn.fit(folder / "m.h5", report=folder / "f.pdf")
     assert (folder / "f.html").read_text() == "mine"
+
+
+def test_the_numbers_are_those_of_the_layers_that_convert_builds_for_the_target(tmp_path: Path) -> None:
+    """With strategy latency, scales are in the weights behind them; with resource, they are layers of their own."""
+    layers = [relu("first", bits=6)]
+    for place in range(2):
+        layers += [batch(f"batch{place}"), dense(f"dense{place}", bits=12)]
+    sequential_file(tmp_path / "m.h5", *layers, relu("last", bits=6), dense("out", bits=6), shape=(SIZE,))
+    limits = ("--part", "pynq-z2", "--max-latency", "20us", "--io", "stream", "--input-type", "fixed<8,3>", "--json")
+    done = run(tmp_path, "fit", "m.h5", *limits, "--max-util", "10%", "-o", "t.toml")
+    built = run(tmp_path, "estimate", "m.h5", "--config", "t.toml", "--input-type", "fixed<8,3>", "--json")
+    record = json.loads(done.stdout)
+    assert (done.returncode, record["estimate"]) == (0, json.loads(built.stdout)["estimate"])
+    best = [one for one in record["front"] if one["best"]]
+    assert [(one["fits"], one["shares"]) for one in best] == [(True, record["shares"])]
+    assert run(tmp_path, "fit", "m.h5", *limits, "--max-util", "5%", "-o", "small.toml").returncode == 1

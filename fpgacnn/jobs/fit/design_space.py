@@ -1,4 +1,4 @@
-"""The design space: strategy and reuse factor of each layer, which change no bit of the result."""
+"""The design space: strategy and reuse factor of each layer."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +16,7 @@ from fpgacnn.hardware.estimation.fifo_choice import FifoChoice
 from fpgacnn.hardware.estimation.rtl.estimate import estimate_rtl
 from fpgacnn.jobs.fit.costs import Costs
 from fpgacnn.jobs.fit.design_space import Parameter, Setting, parameters
+from fpgacnn.jobs.fit.plans import Plans, has_same_layers
 from fpgacnn.jobs.fit.rtl import rtl_parameters, search_rtl
 from fpgacnn.jobs.fit.search import FitLimits, Search, Trial, order, search, share_bands, trial
 from fpgacnn.pipeline.request import Request
@@ -27,6 +28,9 @@ from fpgacnn.system.files.output import write_atomically
 from fpgacnn.system.files.regular import ANY_SIZE, IrregularFileError, open_regular
 
 HEAD = "# written by fpgacnn fit"
+MORE_SEARCHES = 2
+"""Searches over the layers of another plan, each where the best target so far has other layers than were searched."""
+
 SAME_UTILIZATION = 0.02
 """A slower target is shown only if it needs less of the part by this fraction."""
 
@@ -117,15 +121,43 @@ def fit(
     design, notes = plan_source(source, request, overrides)
     if design.target.backend is BackendName.RTL:
         return _fit_rtl(source, design, limits, io, notes)
-    by_io = {way: parameters(replace(design, target=replace(design.target, io=way)), da=da) for way in io}
-    costs = Costs(design=design, choice=request.fifo or FifoChoice(), parameters=by_io[io[0]])
-    found = search(by_io, design.target, io, limits, costs.exact, costs.bound)
-    answer = costs.whole(found.best.target)
+    choice = request.fifo or FifoChoice()
+    found = _searched(design, io, limits, choice, da=da)
+    if is_model(source):
+        plans = Plans(source=source, request=request)
+        found, design = _as_built(found, design, plans, lambda one: _searched(one, io, limits, choice, da=da), limits)
+    adjustable = parameters(replace(design, target=found.best.target), da=da)
+    answer = Costs(design=design, choice=choice, parameters=adjustable).whole(found.best.target)
     best = trial(found.best.target, answer, limits)
     front = tuple(best if one.target == best.target else one for one in found.front)
-    adjustable = by_io[best.target.io]
     record = _record(source, replace(found, best=best, front=front), answer, adjustable, limits, notes)
     return replace(record, folds=design.folds)
+
+
+def _as_built(
+    found: Search, design: Design, plans: Plans, searched: Callable[[Design], Search], limits: FitLimits
+) -> tuple[Search, Design]:
+    """A search whose costs are those of the designs that `convert` makes, and the design of its best target.
+
+    Where the best target has other layers than the searched design, these are searched, too.
+    """
+    found = plans.as_built(found, design, limits)
+    for _ in range(MORE_SEARCHES):
+        again = plans.of(found.best.target)
+        if has_same_layers(again, design):
+            break
+        other, design = plans.as_built(searched(again), again, limits), again
+        if order(found.best, limits) <= order(other.best, limits):
+            break
+        found = other
+    return found, plans.of(found.best.target)
+
+
+def _searched(design: Design, io: Sequence[IoType], limits: FitLimits, choice: FifoChoice, *, da: bool) -> Search:
+    """The search over the layers of one plan."""
+    by_io = {way: parameters(replace(design, target=replace(design.target, io=way)), da=da) for way in io}
+    costs = Costs(design=design, choice=choice, parameters=by_io[io[0]])
+    return search(by_io, design.target, io, limits, costs.exact, costs.bound)
 
 
 def _fit_rtl(
