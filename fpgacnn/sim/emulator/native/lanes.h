@@ -24,6 +24,7 @@
 #define INLINE static inline __attribute__((always_inline))
 #define KERNEL static __attribute__((noinline)) void
 #define UNROLL _Pragma("GCC unroll 32")
+#define IN_PAIRS _Pragma("GCC unroll 2") /* saves copies of registers between two rounds of a short loop */
 
 typedef int32_t v __attribute__((vector_size(BYTES), may_alias));
 typedef uint32_t u __attribute__((vector_size(BYTES), may_alias));

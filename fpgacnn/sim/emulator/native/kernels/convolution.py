@@ -60,7 +60,7 @@ for (int64_t m = 0; m < M; m += {step}) {{
 
 ROWS = """\
 UNROLL for (int n = 0; n < N; n++) UNROLL for (int p = 0; p < P; p++) sum[p][n] = {start};
-for (int64_t k = 0; k < K; k++) {{
+IN_PAIRS for (int64_t k = 0; k < K; k++) {{
     const int64_t o = {offsets}[k];
 {inner}
 }}"""
@@ -68,7 +68,7 @@ for (int64_t k = 0; k < K; k++) {{
 PAIRS = """\
 v part[P][N];
 UNROLL for (int n = 0; n < N; n++) UNROLL for (int p = 0; p < P; p++) part[p][n] = v_zero();
-for ({first}; k < {end}; k++) {{
+IN_PAIRS for ({first}; k < {end}; k++) {{
     const int64_t o = {offsets}[k];
 {inner}
 }}
