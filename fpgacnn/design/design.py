@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -90,14 +90,25 @@ Setting = TypeVar("Setting")
 def by_layer(target: Target, model: HardwareModel) -> Target:
     """The target with its settings of single layers under the layers' names in the model file.
 
-    Raises UsageError as `settings_by_layer`.
+    `auto` is what layers without a setting have, so it is left out. Raises UsageError as `settings_by_layer`, and
+    UnknownNameError for a layer that is not there.
     """
+    multipliers = settings_by_layer(target.multiplier_of, model)
+    _check_layers(multipliers, model)
     return replace(
         target,
         reuse_of=settings_by_layer(target.reuse_of, model),
         strategy_of=settings_by_layer(target.strategy_of, model),
-        multiplier_of=settings_by_layer(target.multiplier_of, model),
+        multiplier_of={name: kind for name, kind in multipliers.items() if kind is not Multiplier.AUTO},
     )
+
+
+def _check_layers(names: Iterable[str], model: HardwareModel) -> None:
+    """Raise UnknownNameError for a name that no layer of the hardware has in the model file."""
+    known = {name for layer in model.layers for name in (layer.source, *layer.folded)}
+    for name in names:
+        if name not in known:
+            raise UnknownNameError(what="layer", name=name, known=", ".join(sorted(known)))
 
 
 def settings_by_layer(settings: Mapping[str, Setting], model: HardwareModel) -> dict[str, Setting]:
@@ -138,10 +149,8 @@ class Design:
     folds: bool = False
 
     def __post_init__(self) -> None:
-        known = {name for layer in self.model.layers for name in (layer.source, *layer.folded)}
-        for name in (*self.target.reuse_of, *self.target.strategy_of, *self.target.multiplier_of):
-            if name not in known:
-                raise UnknownNameError(what="layer", name=name, known=", ".join(sorted(known)))
+        target = self.target
+        _check_layers((*target.reuse_of, *target.strategy_of, *target.multiplier_of), self.model)
         for name, depth in self.fifo_depths.items():
             if not 1 <= depth <= MAX_FIFO_DEPTH:
                 raise UsageError(what=f"{depth} places for the FIFO {name!r} are not between 1 and {MAX_FIFO_DEPTH}")

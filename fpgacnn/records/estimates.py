@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fpgacnn.design import BackendName, Design, IoType, Multiplier, Strategy, Target
-from fpgacnn.design.design import MAX_FIFO_DEPTH, settings_by_layer
+from fpgacnn.design.design import MAX_FIFO_DEPTH, by_layer, settings_by_layer
 from fpgacnn.design.project import RECORD
 from fpgacnn.errors import ProjectError, UnknownPartError, UnreadableProjectError, UsageError
 from fpgacnn.hardware.devices import completed, refuse_hls
@@ -49,11 +49,7 @@ class TargetOverrides:
             backend=self.backend or target.backend,
             reuse_of={**target.reuse_of, **self.reuse_of},
             strategy_of={**target.strategy_of, **self.strategy_of},
-            multiplier_of={
-                layer: kind
-                for layer, kind in {**target.multiplier_of, **self.multiplier_of}.items()
-                if kind is not Multiplier.AUTO
-            },
+            multiplier_of={**target.multiplier_of, **self.multiplier_of},
         )
 
     @property
@@ -147,7 +143,7 @@ def with_full_part(overrides: TargetOverrides) -> tuple[TargetOverrides, tuple[s
 def retargeted(design: Design, overrides: TargetOverrides) -> Design:
     """The same network for another target; settings of single layers replace those of the design.
 
-    Raises UsageError for two settings of one layer.
+    Raises UsageError for two settings of one layer, and UnknownNameError for a layer that is not there.
     """
     own = replace(
         overrides,
@@ -155,7 +151,7 @@ def retargeted(design: Design, overrides: TargetOverrides) -> Design:
         strategy_of=settings_by_layer(overrides.strategy_of, design.model),
         multiplier_of=settings_by_layer(overrides.multiplier_of, design.model),
     )
-    return replace(design, target=own.applied(design.target))
+    return replace(design, target=by_layer(own.applied(design.target), design.model))
 
 
 def record(source: str, model: HardwareGraph, answer: Estimate, notes: tuple[str, ...]) -> EstimateRecord:

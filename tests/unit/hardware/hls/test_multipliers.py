@@ -9,6 +9,7 @@ import pytest
 
 from fpgacnn.cli.options import layer_settings
 from fpgacnn.design import BackendName, Design, IoType, Multiplier, Strategy
+from fpgacnn.design.design import by_layer
 from fpgacnn.design.project import write_files
 from fpgacnn.design.serialize import CODEC
 from fpgacnn.errors import UnknownNameError, UnsupportedOptionError, UsageError
@@ -20,6 +21,7 @@ from fpgacnn.hardware.hls.lower import lower
 from fpgacnn.hardware.hls.static.pragmas import faults_of_files
 from fpgacnn.ir import source as src
 from fpgacnn.jobs.fit.run import target_toml
+from fpgacnn.records.estimates import TargetOverrides, retargeted
 from tests.support.networks import Builder
 
 HEADER = "firmware/nnet_utils/nnet_placed_mult.h"
@@ -95,3 +97,14 @@ def test_settings_are_read_and_written() -> None:
 
 def test_files_without_the_setting_are_as_before() -> None:
     assert "multiplier_of" not in CODEC.encode(network().target)
+
+
+def test_auto_takes_a_setting_back_and_is_refused_for_a_layer_that_is_not_there() -> None:
+    design = placed(network(), n1=Multiplier.DSP)
+    found = retargeted(design, TargetOverrides(multiplier_of={"n1": Multiplier.AUTO}))
+    assert found.target == network().target
+    target = TargetOverrides(multiplier_of={"nowhere": Multiplier.AUTO}).applied(design.target)
+    with pytest.raises(UnknownNameError, match="unknown layer 'nowhere'"):
+        by_layer(target, design.model)
+    with pytest.raises(UnknownNameError, match="unknown layer 'nowhere'"):
+        retargeted(design, TargetOverrides(multiplier_of={"nowhere": Multiplier.AUTO}))
