@@ -292,6 +292,10 @@ ALLOWED = {
     ("hardware/board/drivers/python/fpgacnn_board.py", "(self.folder / 'board.json').read_text"): "on the user's board",
     ("hardware/board/drivers/python/fpgacnn_board.py", "np.load"): "on the user's board",
     ("hardware/board/drivers/python/fpgacnn_run.py", "(folder / 'board.json').read_text"): "on the user's board",
+    (
+        "hardware/board/drivers/python/fpgacnn_run.py",
+        "(network.folder / 'board.json').read_text",
+    ): "on the user's board",
     ("hardware/board/drivers/python/fpgacnn_run.py", "np.load"): "on the user's board",
     ("hardware/estimation/calibration/own_designs.py", "path.read_bytes"): "of fpgacnn's own package",
     ("hardware/hls/da/kernels.py", "(folder / ANSWER).read_text"): "what a child wrote into a folder of our own",

@@ -49,8 +49,8 @@ def with_placed_multipliers(files: Mapping[str, bytes], backend: BackendName) ->
 def with_own_templates(files: Mapping[str, bytes], kinds: Collection[str]) -> dict[str, bytes]:
     """Add the headers of the templates of fpgacnn's own; `kinds` are those of all layers."""
     headers = sorted({OWN_TEMPLATES[kind].header for kind in kinds if kind in OWN_TEMPLATES})
-    own = resources("fpgacnn.hardware.hls")
-    return {**files, **{f"firmware/nnet_utils/{name}": own.joinpath(name).read_bytes() for name in headers}}
+    found = {name: resources("fpgacnn.hardware.hls").joinpath(name).read_bytes() for name in headers}
+    return {**files, **{f"firmware/nnet_utils/{name}": content for name, content in found.items()}}
 
 
 def own_include_guard(files: Mapping[str, bytes]) -> dict[str, bytes]:
