@@ -139,18 +139,18 @@ def share_out(lives: list[Life], bytes_: int) -> int:
 
     Returns the total size.
     """
-    placed: list[tuple[int, int, Life]] = []
+    placed: dict[int, set[tuple[int, int]]] = {}  # by step: the memory that is in use there, from byte to byte
     total = 0
     for life in sorted(lives, key=lambda life: -life.storage.all_vectors):
         size = life.storage.all_vectors * life.storage.vector_bytes(bytes_)
+        used = [placed.setdefault(step, set()) for step in range(life.first, life.last + 1)]
         at = 0
-        for start, end, other in sorted(placed, key=lambda one: one[0]):
-            if other.first > life.last or other.last < life.first:
-                continue
+        for start, end in sorted(set[tuple[int, int]]().union(*used)):
             if start - at >= size:
                 break
             at = max(at, end)
         life.storage.offset = at
-        placed.append((at, at + size, life))
+        for one in used:
+            one.add((at, at + size))
         total = max(total, at + size)
     return total
