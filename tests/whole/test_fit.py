@@ -171,12 +171,16 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_search(folder: Pa
     assert (folder / "f.html").read_text() == "mine"
 
 
-def test_the_numbers_are_those_of_the_layers_that_convert_builds_for_the_target(tmp_path: Path) -> None:
-    """With strategy latency, scales are in the weights behind them; with resource, they are layers of their own."""
+def scales_and_products(file: Path) -> None:
     layers = [relu("first", bits=6)]
     for place in range(2):
         layers += [batch(f"batch{place}"), dense(f"dense{place}", bits=12)]
-    sequential_file(tmp_path / "m.h5", *layers, relu("last", bits=6), dense("out", bits=6), shape=(SIZE,))
+    sequential_file(file, *layers, relu("last", bits=6), dense("out", bits=6), shape=(SIZE,))
+
+
+def test_the_numbers_are_those_of_the_layers_that_convert_builds_for_the_target(tmp_path: Path) -> None:
+    """With strategy latency, scales are in the weights behind them; with resource, they are layers of their own."""
+    scales_and_products(tmp_path / "m.h5")
     limits = ("--part", "pynq-z2", "--max-latency", "20us", "--io", "stream", "--input-type", "fixed<8,3>", "--json")
     done = run(tmp_path, "fit", "m.h5", *limits, "--max-util", "10%", "-o", "t.toml")
     built = run(tmp_path, "estimate", "m.h5", "--config", "t.toml", "--input-type", "fixed<8,3>", "--json")
@@ -185,3 +189,21 @@ def test_the_numbers_are_those_of_the_layers_that_convert_builds_for_the_target(
     best = [one for one in record["front"] if one["best"]]
     assert [(one["fits"], one["shares"]) for one in best] == [(True, record["shares"])]
     assert run(tmp_path, "fit", "m.h5", *limits, "--max-util", "5%", "-o", "small.toml").returncode == 1
+
+
+def test_every_row_of_fit_has_the_numbers_of_its_own_layers(tmp_path: Path) -> None:
+    """The best target may have the layers that were searched, and others not."""
+    scales_and_products(tmp_path / "m.h5")
+    found = fpgacnn.fit(tmp_path / "m.h5", part="pynq-z2", input_type="fixed<8,3>", io="parallel", max_utilization=0.1)
+    assert len(found.front) >= 3
+    for one in found.front:
+        settings = {name: text.split(", reuse ") for name, text in one.layers.items()}
+        built = fpgacnn.estimate(
+            tmp_path / "m.h5",
+            part="pynq-z2",
+            input_type="fixed<8,3>",
+            io="parallel",
+            reuse_of={name: int(reuse) for name, (_, reuse) in settings.items()},
+            strategy_of={name: strategy for name, (strategy, _) in settings.items()},
+        )
+        assert one.latency_ns == pytest.approx(built.estimate.latency_ns.value)

@@ -93,9 +93,9 @@ def arrivals(tokens: Sequence[int], least: int) -> list[Times]:
     """Arrivals at every input: frames without a pause, with pauses between frames, random pauses, and late frames.
 
     At least `least` clocks lie between the beginnings of two frames. All inputs begin a frame together. In a late
-    frame, all tokens but the first wait for one interval, so the next frame follows directly behind its last token;
-    or the tokens from one of LATE_PLACES on wait for LONG_PAUSE. Late are EVERY_OR_SECOND and LATE_RUNS: at each input
-    alone, and at all inputs.
+    frame, a source pauses once: for one interval behind its first token (frames of EVERY_OR_SECOND), so that the next
+    frame follows directly behind the last token; or for LONG_PAUSE at one of LATE_PLACES (frames of EVERY_OR_SECOND
+    and LATE_RUNS). Late is each input alone, and all of them.
     """
     longest = max(least, *tokens)
     plain = [np.zeros((FRAMES, count), np.int64) for count in tokens]
@@ -109,19 +109,25 @@ def arrivals(tokens: Sequence[int], least: int) -> list[Times]:
         found.append(_entered(pauses, FRAMES, 0, least))
     everyone = range(len(tokens))
     for late in [*([one] for one in everyone if len(tokens) > 1), [*everyone]]:
-        found += [_late(tokens, late, 0, longest, which, least) for which in EVERY_OR_SECOND]
-        for part in range(LATE_PLACES if len(tokens) <= FEW else 1):
-            found += [_late(tokens, late, part, LONG_PAUSE, which, least) for which in (*EVERY_OR_SECOND, *LATE_RUNS)]
+        found += [_late(tokens, late, [1] * len(late), longest, which, least) for which in EVERY_OR_SECOND]
+        for places in _late_places([tokens[one] for one in late], LATE_PLACES if len(tokens) <= FEW else 1):
+            found += [_late(tokens, late, places, LONG_PAUSE, which, least) for which in (*EVERY_OR_SECOND, *LATE_RUNS)]
     return [tuple(arrival[number] for arrival in found) for number in range(len(tokens))]
 
 
+def _late_places(tokens: Sequence[int], parts: int) -> list[tuple[int, ...]]:
+    """The tokens from which late inputs wait, for each of the parts of a frame; each different choice once."""
+    found = [tuple(max(1, count * part // LATE_PLACES) for count in tokens) for part in range(parts)]
+    return [one for one in dict.fromkeys(found) if any(place < count for place, count in zip(one, tokens, strict=True))]
+
+
 def _late(
-    tokens: Sequence[int], late: Sequence[int], part: int, pause: int, which: Sequence[int], least: int
+    tokens: Sequence[int], late: Sequence[int], places: Sequence[int], pause: int, which: Sequence[int], least: int
 ) -> list[Clocks]:
-    """Frames `which` of the inputs `late` pause behind their first word, or after `part` of LATE_PLACES parts."""
+    """Frames `which` of the inputs `late` pause from these places on."""
     pauses = [np.zeros((FRAMES, count), np.int64) for count in tokens]
-    for one in late:
-        pauses[one][list(which), max(1, tokens[one] * part // LATE_PLACES) :] = pause
+    for one, place in zip(late, places, strict=True):
+        pauses[one][list(which), place:] = pause
     return _entered(pauses, FRAMES, 0, least)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import assert_never
 
@@ -66,6 +66,9 @@ def build(design: Design) -> BuiltTop:
             streams[layer.name] = inputs[layer.name]
         else:
             streams[layer.name] = builder.layer(layer, [streams[name] for name in layer.inputs])
+            for name in layer.inputs:  # what comes after the last reader looks at the first arrival only
+                if model.consumers(name)[-1].name == layer.name:
+                    streams[name] = replace(streams[name], times=streams[name].times[: schedule.FRAMES])
     netlist.begin("")
     for name, stream in streams.items():
         if schedule.interval(stream.times) != frame:

@@ -66,9 +66,9 @@ def _is_kernel(point: Point) -> bool:
 class TrialContext:
     """The network, the events and the target of all trials of a study.
 
-    `network` is the float network with folded normalizations; `networks` are all by their places, where filters are
-    scaled. `codes` (events, ...shape) are the events of each input
-    as integer codes, in the smallest type that holds them: first the `validation` ones, then training events.
+    `network` is the float network with folded normalizations; `networks`: where filters are scaled, the network of
+    each factor, in their order. `codes` (events, ...shape) are the events of each input as integer codes, in the
+    smallest type that holds them: first the `validation` ones, then training events.
     `labels` (events,) are their labels. Without labels, `wanted` are the float network's answers of each output,
     (events, ...shape) float64; `classes` is the number of classes with labels.
     """

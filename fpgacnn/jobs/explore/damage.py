@@ -60,7 +60,8 @@ def _has_other_networks(settings: StudySettings) -> bool:
     decided |= {*settings.target.reuse_of, *settings.target.strategy_of, *settings.target.multiplier_of}
     return (
         tuple(one.factor for one in settings.networks) != factors
-        or (axis is not None and GIVEN not in factors)
+        or any(len({*one.names.values()}) < len(one.names) for one in settings.networks)
+        or sum(isinstance(one, FilterAxis) for one in settings.space.axes) > 1
         or any(count != len(factors) for count in tables)
         or any(one.is_given is not (one.factor == GIVEN) for one in settings.networks)
         or any(not one.is_given and not decided <= one.names.keys() for one in settings.networks)
@@ -73,7 +74,7 @@ def _is_whole(axis: SpaceAxis) -> bool:
     if isinstance(axis, PruningAxis):
         return axis.step >= 1 and 0 <= axis.percent(axis.high) < 100
     if isinstance(axis, FilterAxis):
-        return len(axis.factors) > 1
+        return len(axis.factors) > 1 and GIVEN in axis.factors
     return axis.low <= axis.high
 
 

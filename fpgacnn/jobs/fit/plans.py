@@ -8,10 +8,12 @@ how the products are built. A search takes the layers of one plan; what it finds
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fpgacnn.design import Design, IoType, Strategy, Target
+from fpgacnn.errors import UnsupportedOptionError
 from fpgacnn.hardware.estimation.fifo_choice import FifoChoice
 from fpgacnn.jobs.fit.costs import Costs
 from fpgacnn.jobs.fit.design_space import parameters
@@ -57,11 +59,14 @@ class Plans:
             costs = Costs(design=design, choice=choice, parameters=parameters(design))
             return trial(one.target, costs.exact(one.target), limits)
 
-        if _key(found.best.target) == _key(searched.target) or not _depends(searched, self.of(found.best.target)):
+        if not _depends(searched, self.of(found.best.target)):
             return found
-        front = tuple(map(built, found.front))
-        best = min((built(found.best), *front), key=lambda one: order(one, limits))
-        return replace(found, best=best, front=front)
+        front = [built(found.best)]
+        for one in found.front:
+            with suppress(UnsupportedOptionError):  # its own layers do not allow its reuse factors
+                front.append(built(one))
+        best = min(front, key=lambda one: order(one, limits))
+        return replace(found, best=best, front=tuple(front))
 
 
 def _depends(*designs: Design) -> bool:
@@ -77,6 +82,11 @@ def has_same_layers(one: Design, other: Design) -> bool:
 
 def _nodes(design: Design) -> Mapping[str, tuple[object, ...]]:
     return {layer.name: (layer.inputs, layer.folded, layer.weights_of) for layer in design.model.layers}
+
+
+def planned(source: Path, request: Request, design: Design) -> Plans:
+    """The designs of a model, of which one is known."""
+    return Plans(source=source, request=request, known={_key(design.target): design})
 
 
 def _key(target: Target) -> _Key:

@@ -16,7 +16,7 @@ from fpgacnn.hardware.estimation.fifo_choice import FifoChoice
 from fpgacnn.hardware.estimation.rtl.estimate import estimate_rtl
 from fpgacnn.jobs.fit.costs import Costs
 from fpgacnn.jobs.fit.design_space import Parameter, Setting, parameters
-from fpgacnn.jobs.fit.plans import Plans, has_same_layers
+from fpgacnn.jobs.fit.plans import Plans, has_same_layers, planned
 from fpgacnn.jobs.fit.rtl import rtl_parameters, search_rtl
 from fpgacnn.jobs.fit.search import FitLimits, Search, Trial, order, search, share_bands, trial
 from fpgacnn.pipeline.request import Request
@@ -124,7 +124,7 @@ def fit(
     choice = request.fifo or FifoChoice()
     found = _searched(design, io, limits, choice, da=da)
     if is_model(source):
-        plans = Plans(source=source, request=request)
+        plans = planned(source, request, design)
         found, design = _as_built(found, design, plans, lambda one: _searched(one, io, limits, choice, da=da), limits)
     adjustable = parameters(replace(design, target=found.best.target), da=da)
     answer = Costs(design=design, choice=choice, parameters=adjustable).whole(found.best.target)
@@ -147,6 +147,8 @@ def _as_built(
         if has_same_layers(again, design):
             break
         other, design = plans.as_built(searched(again), again, limits), again
+        trials, ended = found.trials + other.trials, found.ended or other.ended
+        found, other = (replace(one, trials=trials, ended=ended) for one in (found, other))
         if order(found.best, limits) <= order(other.best, limits):
             break
         found = other

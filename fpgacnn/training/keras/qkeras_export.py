@@ -114,6 +114,11 @@ class _Builder:
         return self.tensors[name if ends_in(self.network, name) is None else self.network.layer(name).inputs[0]]
 
     def name(self, wanted: str) -> str:
+        unique = self.unique(wanted)
+        self.given.setdefault(wanted, unique)
+        return unique
+
+    def unique(self, wanted: str) -> str:
         safe = _SAFE.sub("_", wanted).lstrip("_") or "layer"
         unique = next(
             name
@@ -121,7 +126,6 @@ class _Builder:
             if (name := f"{safe}_{number}" if number else safe) not in self.names
         )
         self.names.add(unique)
-        self.given.setdefault(wanted, unique)
         return unique
 
     def _layer(self, layer: SourceLayer, given: Sequence[Tensor]) -> Tensor:
@@ -238,7 +242,7 @@ class _Builder:
         """A row of two dimensions represents one dimension, which QKeras lacks."""
         layers, line, kernel = self.modules.keras.layers, _rank(x) == 1, operation.kernel.values
         if line:
-            x = layers.Reshape((1, *x.shape[1:]), name=self.name(f"{layer.name}_row"))(x)
+            x = layers.Reshape((1, *x.shape[1:]), name=self.unique(f"{layer.name}_row"))(x)
         strides = (operation.strides[1],) * 2 if line else operation.strides
         if strides[0] != strides[1]:
             raise NotExportableError(
@@ -256,7 +260,7 @@ class _Builder:
             **options,
         )
         x = self._linear(layer, operation, kernel, made, x)
-        return layers.Reshape(layer.shape, name=self.name(f"{layer.name}_line"))(x) if line else x
+        return layers.Reshape(layer.shape, name=self.unique(f"{layer.name}_line"))(x) if line else x
 
     def _transposed(self, layer: SourceLayer, operation: src.Transposed, x: Tensor) -> Tensor:
         if _rank(x) == 1:
@@ -292,7 +296,7 @@ class _Builder:
             return x, "valid"
         if operation.pads == _same_pads(x, size, operation.strides, operation.dilation):
             return x, "same"
-        return self._bordered("ZeroPadding", self.name(f"{layer.name}_pad"), operation.pads, x), "valid"
+        return self._bordered("ZeroPadding", self.unique(f"{layer.name}_pad"), operation.pads, x), "valid"
 
     def _bordered(self, words: str, name: str, borders: tuple[int, int, int, int], x: Tensor) -> Tensor:
         rank, (top, bottom, left, right) = _rank(x), borders

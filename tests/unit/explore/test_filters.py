@@ -25,7 +25,7 @@ from fpgacnn.jobs.explore.networks.train import TrainedFloat, TrainingRequest, b
 from fpgacnn.jobs.explore.points.tune_point import point_request as tune_request
 from fpgacnn.jobs.explore.prepare import prepare
 from fpgacnn.jobs.explore.record import ExploreRecord, Level
-from fpgacnn.jobs.explore.run import read_study
+from fpgacnn.jobs.explore.run import Amount, Where, explore, read_study
 from fpgacnn.jobs.quantize.record import QuantizeRequest
 from fpgacnn.passes.widths.widths import Widths, fold_normalizations
 from fpgacnn.reporting.formats.html import html
@@ -44,7 +44,7 @@ from tests.support.files import (
     values,
 )
 from tests.support.optional import needs_optuna
-from tests.support.studies import small_request, small_study
+from tests.support.studies import small_events, small_request, small_study
 
 # --- scaling ---------------------------------------------------------------------------------------------------------
 
@@ -178,6 +178,30 @@ def wide_structures(folder: Path) -> Iterator[SourceModel]:
             weights={"kernel": values(2, 2, 3, 4), "bias": values(3)},
         ),
         conv("last", "up", 3, 2),
+        outputs=("last",),
+    )
+    yield network(
+        folder,
+        input_layer("x", 6, 6, 2),
+        conv("a", "x", 2, 2),
+        entry("Concatenate", "rows", "x", "a", axis=1),
+        entry("Flatten", "flat", "rows"),
+        entry("Dense", "hidden", "flat", units=5, activation="relu", weights=linear(144, 5)),
+        entry("Dense", "last", "hidden", units=2, weights=linear(5, 2)),
+        outputs=("last",),
+    )
+    yield network(
+        folder,
+        input_layer("x", 6, 6, 2),
+        conv("a", "x", 2, 4),
+        entry("Permute", "turned", "a", dims=[3, 1, 2]),
+        entry("GlobalAveragePooling2D", "mean", "a", keepdims=True),
+        entry("Dense", "gate", "mean", units=4, activation="sigmoid", weights=linear(4, 4)),
+        entry("Permute", "turned_gate", "gate", dims=[3, 1, 2]),
+        entry("Multiply", "seen", "turned", "turned_gate"),
+        entry("Flatten", "flat", "seen"),
+        entry("Dense", "hidden", "flat", units=5, activation="relu", weights=linear(144, 5)),
+        entry("Dense", "last", "hidden", units=2, weights=linear(5, 2)),
         outputs=("last",),
     )
 
@@ -388,6 +412,28 @@ def test_answers_and_costs_are_those_of_the_points_network(folder: Path, trainer
 
 
 @needs_optuna
+def test_without_labels_only_points_of_the_given_network_are_trained(folder: Path, trainer: FakeTrainer) -> None:
+    """Another network would be trained on its own answers, and be measured against them."""
+    assert trainer.folder == folder
+    request = replace(
+        small_request(folder, "unlabelled", scale_filters=FACTORS), data=str(small_events(folder, labels=False))
+    )
+    found = explore(request, Amount(trials=40), Where(workers=0))
+    axis = found.settings.space.filters
+    assert axis is not None
+    scaled_point = next(one.number for one in found.points if axis.factors[one.values[axis.name]] != 1)
+    wanted = QuantizeRequest(
+        model=Path(found.folder),
+        output=folder / "q.h5",
+        settings=TrainingSettings(epochs=1),
+        data="",
+        widths=Widths(bits=2),
+    )
+    with pytest.raises(UsageError, match="it would be trained on its own answers"):
+        tune_request(Path(found.folder), scaled_point, wanted)
+
+
+@needs_optuna
 def test_settings_are_legal_for_each_network(study: ExploreRecord) -> None:
     """The reuse factor of a point divides the products of its own network."""
     space, target = study.settings.space, study.settings.target
@@ -429,6 +475,7 @@ def test_pages_and_tables_show_the_networks(study: ExploreRecord) -> None:
         ('"file": "networks/', '"file": "../../networks/', "names a file outside of the study"),
         ('"factor": 0.5', '"factor": 0.75', "its networks are not those of its points"),
         ('"last": "last"', '"first": "last"', "its networks are not those of its points"),
+        ('"last": "last"', '"last": "x"', "its networks are not those of its points"),
     ],
 )
 def test_damaged_networks_are_named(study: ExploreRecord, old: str, new: str, words: str) -> None:

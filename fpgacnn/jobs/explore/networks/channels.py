@@ -124,10 +124,11 @@ def _units(groups: ChannelGroups, layer: SourceLayer, given: Sequence[Units]) ->
             return np.broadcast_to(channels, shape)
         case src.Merge():
             return _merged(groups, given, shape)
-        case src.Concatenate(axis=axis):
+        case src.Concatenate(axis=axis) if axis == len(shape) - 1 and all(by_channel(one) is not None for one in given):
             return np.concatenate(given, axis=axis)
         case (
-            src.Convolution()
+            src.Concatenate()
+            | src.Convolution()
             | src.Transposed()
             | src.Dense()
             | src.Depthwise()
@@ -155,7 +156,7 @@ def _opaque(groups: ChannelGroups, given: Iterable[Units], shape: Shape) -> Unit
 def _merged(groups: ChannelGroups, given: Sequence[Units], shape: Shape) -> Units:
     """Operands of the whole shape are tied; one that is repeated along its channels keeps its size."""
     lead = next((one for one in given if one.shape == shape), None)
-    if lead is None:
+    if lead is None or any(by_channel(one) is None for one in given):
         return _opaque(groups, given, shape)
     for one in given:
         if one.shape[-1] != shape[-1]:

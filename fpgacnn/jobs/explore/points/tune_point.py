@@ -12,8 +12,9 @@ from fpgacnn.jobs.explore.folder import DATA, StudyFolder
 from fpgacnn.jobs.explore.networks.names import point_choices
 from fpgacnn.jobs.explore.points.convert_point import built_point
 from fpgacnn.jobs.explore.prepare import PARTS, events_of
-from fpgacnn.jobs.explore.record import ExploreRecord, Level, LevelResult
+from fpgacnn.jobs.explore.record import ExploreRecord, Level, LevelResult, StudySettings
 from fpgacnn.jobs.explore.run import read_study
+from fpgacnn.jobs.explore.space import Values
 from fpgacnn.jobs.quantize.record import QuantizeRecord, QuantizeRequest
 from fpgacnn.jobs.quantize.run import quantize
 from fpgacnn.jobs.quantize.training_data import TrainingData
@@ -50,13 +51,18 @@ def tune_point(
 def point_request(folder: Path, number: int, request: QuantizeRequest) -> QuantizeRequest:
     """The request that trains a point.
 
-    Raises StudyError.
+    Raises StudyError, UsageError for a point that would be trained on its own answers.
     """
     study = read_study(folder)
     settings, one = study.settings, built_point(study, number)
     choices = point_choices(folder, settings, one.values)
     arrays = read_arrays(folder / DATA)
     parts = {name: events_of(arrays, name) for name in PARTS}
+    if parts["train"].labels is None and _is_scaled(settings, one.values):
+        raise UsageError(
+            what=f"point {number} has other numbers of filters, and without labels it would be trained on its own"
+            " answers; take a point of the given network"
+        )
     known = CATALOG.get(settings.data)
     return replace(
         request,
@@ -75,6 +81,11 @@ def point_request(folder: Path, number: int, request: QuantizeRequest) -> Quanti
     )
 
 
+def _is_scaled(settings: StudySettings, values: Values) -> bool:
+    network = settings.network_of(values)
+    return network is not None and not network.is_given
+
+
 def tune_front(
     record: ExploreRecord, most: int, request: QuantizeRequest, progress: Progress = silent
 ) -> ExploreRecord:
@@ -84,18 +95,20 @@ def tune_front(
     of them, the best on the validation events, get twice as many epochs in the next one. The last one is trained with
     all epochs. Raises UsageError for fewer epochs than points can be halved, and the errors of `quantize`.
     """
-    folder = Path(record.folder)
-    left = [one.number for one in sorted(record.front, key=lambda one: (-one.result.compared_quality, one.number))][
-        :most
-    ]
+    folder, settings = Path(record.folder), record.settings
+    has_labels = events_of(read_arrays(folder / DATA), "train").labels is not None
+    points = [one for one in record.front if has_labels or not _is_scaled(settings, one.values)]
+    left = [one.number for one in sorted(points, key=lambda one: (-one.result.compared_quality, one.number))][:most]
+    if not left:
+        raise UsageError(what="without labels, only points of the given network are trained, and the front has none")
     rounds = rounds_of(len(left), request.settings.epochs)
     for epochs, keep in rounds:
-        settings = replace(request.settings, epochs=epochs, patience=min(request.settings.patience, epochs))
+        training = replace(request.settings, epochs=epochs, patience=min(request.settings.patience, epochs))
         ranked = []
         for number in left:
             output = folder / TUNED / f"point-{number}.h5"
             output.parent.mkdir(exist_ok=True)
-            wanted = replace(request, settings=settings, output=output)
+            wanted = replace(request, settings=training, output=output)
             found = tune_point(folder, number, wanted, progress)
             ranked.append((-found.quality[0].fine_tuned, number))
         left = [number for _, number in sorted(ranked)[:keep]]

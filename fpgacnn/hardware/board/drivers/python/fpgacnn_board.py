@@ -7,6 +7,7 @@ codes that the design must answer. Python 3.10 or newer.
 from __future__ import annotations
 
 import json
+import operator
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -245,6 +246,7 @@ class BoardNetwork:
         """
         if self.leds is None:
             raise BoardError("this board has no LEDs that a program can write")
+        class_index = operator.index(class_index)  # registers take Python's integers only
         if class_index < 0:
             raise EventsError(f"class {class_index} cannot be shown: classes begin with 0")
         self.leds.write(class_index & ((1 << self.leds.count) - 1))
