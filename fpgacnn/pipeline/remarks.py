@@ -119,7 +119,8 @@ def _layers_have(names: Sequence[str]) -> str:
 _ONLY_AFTER = "only the layers after them were compared"
 _WHY_LEFT: Mapping[bool | None, str] = {
     None: f"have no node of their own; {_ONLY_AFTER}",
-    False: f"have other values in the hardware than in the file, as a scale or a quantizer comes later; {_ONLY_AFTER}",
+    False: f"have other values in the hardware than in the file, as a scale or a quantizer comes later, or have them in"
+    f" parts; {_ONLY_AFTER}",
     True: "were not compared themselves, only the layers after them",
 }
 """Why layers were not compared, by whether a node has their result: None for those without any node."""

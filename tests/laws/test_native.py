@@ -10,7 +10,7 @@ import pytest
 
 from fpgacnn.design import Design, IoType, Target
 from fpgacnn.ir import hardware as hw
-from fpgacnn.ir.fixed_point import Codes, parse_format
+from fpgacnn.ir.fixed_point import Codes, Format, parse_format
 from fpgacnn.ir.hardware import HardwareModel
 from fpgacnn.sim.compare import compare
 from fpgacnn.sim.emulator import ReferenceEmulator
@@ -102,6 +102,22 @@ def test_kernels_of_every_processor_equal_the_reference(processor: str) -> None:
         build = Builder(seed=12)
         FAMILIES[family](build)
         assert_equal(build.design(IoType.PARALLEL), build.events(40), compiler(processor))
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+@pytest.mark.parametrize("accumulator", ["ufixed<16,10>", "ufixed<15,9>", "ufixed<16,10,RND>"])
+def test_sums_above_the_largest_of_a_signed_lane_are_right(accumulator: str, *, pooled: bool) -> None:
+    """No sum leaves the accumulator, so nothing wraps it, and 16 unsigned bits do not fit a signed lane."""
+    build = Builder(seed=3)
+    weights = Codes(array=np.full((2, 2, 2, 5), 60, np.int64), format=parse_format("ufixed<7,0>"))
+    bias = Codes(array=np.ones(5, np.int64), format=parse_format("ufixed<4,4>"))
+    operation = hw.Convolution(kernel=weights, bias=bias, strides=(1, 1), pads=(0, 0, 0, 0))
+    name = build.add(operation, (4, 4, 5), build.input((5, 5, 2), "ufixed<8,8>"))
+    build.accumulators[name], build.results[name] = parse_format(accumulator), Format(width=20, integer=14)
+    build.end(build.add(networks.HALVED, (2, 2, 5), name) if pooled else name)
+    for processor in PROCESSORS:
+        if runs_here(processor):
+            assert_equal(build.design(IoType.PARALLEL), build.events(40), compiler(processor))
 
 
 @pytest.mark.parametrize("processor", ["native", "x86-64-v3"])

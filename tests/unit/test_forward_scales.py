@@ -159,7 +159,7 @@ def test_a_flatten_between_is_not_compared_because_it_moves_the_values_before_th
     )
     assert notes[1] == (
         f"1 of {len(network.layers)} layers have other values in the hardware than in the file, as a scale or a"
-        " quantizer comes later; only the layers after them were compared: f"
+        " quantizer comes later, or have them in parts; only the layers after them were compared: f"
     )
     profile = profiled(folded, network, [codes], [codes.values])
     assert [one.signal_to_noise_db for one in profile.tensors if one.name == "f"] == [None]

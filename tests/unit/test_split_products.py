@@ -217,3 +217,20 @@ def test_engines_agree(tmp_path: Path) -> None:
     report = compare(actual, ReferenceEmulator(design).run(given, trace=True))
     assert report.first is None, report
     assert report.holds
+
+
+def test_a_split_stays_where_an_output_has_a_bound_and_scales_are_shortened(tmp_path: Path) -> None:
+    numbers = {"gamma": [0.731, 1.13], "beta": [0.11, -0.3], "moving_mean": [0.2, 0.1], "moving_variance": [1.3, 0.77]}
+    weights = {name: np.array(one, np.float32) for name, one in numbers.items()}
+    layers = [
+        input_layer("x", 4, 4, 2),
+        conv("c", "x", 2, 12, padding="same"),
+        relu("r", "c"),
+        entry("BatchNormalization", "b", "x", weights=weights, axis=[-1], epsilon=1e-3, center=True, scale=True),
+        entry("Concatenate", "cat", "r", "b", axis=-1),
+        conv("sums", "cat", 14, 6, padding="same"),
+        entry("Activation", "s", "sums", activation="tanh"),
+    ]
+    whole, split = designs(file_of(tmp_path, layers))
+    assert len(parts(split)) == 2
+    assert split.plan.layers["s"].error <= 2 * whole.plan.layers["s"].error

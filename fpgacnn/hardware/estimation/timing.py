@@ -134,7 +134,9 @@ def _parallel(layer: TemplateCall, model: HardwareGraph, product: Multiplication
     else:
         latency = depth + product.rounds - 1
         ii = max(1, min(layer.reuse, latency + 1))
-    returned = sums_of(layer, product).outputs if latency and ii == 1 and is_one_pipeline(model) else 0
+    by_value = layer.role in {Role.SCALE, Role.DEPTHWISE}  # their weights are no matrix of outputs
+    outputs = layer.products[1] if by_value else sums_of(layer, product).outputs
+    returned = outputs if latency and ii == 1 and is_one_pipeline(model) else 0
     bits = cut.register_bits + returned * layer.output.width
     return LayerTiming(
         latency=latency, ii=ii, lead=depth, register_bits=bits, tail_ns=cut.tail_ns, returned_values=returned

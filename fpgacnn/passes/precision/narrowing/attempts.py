@@ -1,6 +1,6 @@
 """Which of several plans of a network is kept: scales in the weights behind them or not, short scales or long ones.
 
-The limit of every plan is the bound of each output with every layer by itself and long scales
+The limit of every plan is the bound of each output with every layer by itself, or split, and long scales
 (`short_scales.keeps_promise`).
 """
 
@@ -54,7 +54,8 @@ def kept_plan(
     separate = folded if folded is not None and not folded.taken else _planned(plan, None, None)
     limit = separate or folded or plan(None, None)
     kept = limit if folded is None or not _keep(folded, limit, outputs) else folded
-    ways = (folding, None) if kept is folded and kept.scaled else (None,)
+    changes = folding is not None and kept is folded and bool(kept.scaled or folding.splits)
+    ways = (folding, None) if changes else (None,)
     if not kept.has_long_scales or all(kept.planner.bounds[name].error == 0 for name in outputs):
         return kept
     for way, shortening in product(ways, ATTEMPTS):

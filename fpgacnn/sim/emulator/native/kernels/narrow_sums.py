@@ -75,7 +75,8 @@ def halves(sums: Sums, given: Storage, kernel: CodeArray) -> Halves | None:
     if (
         sums.order is not Order.EACH
         or given.kind not in {ValueKind.U8, ValueKind.S16}
-        or form.width > 16
+        or form.width
+        > 16 - (sums.within and not form.signed)  # a lane is signed, and sums that stay within are not cast
         or not (form.overflow is Overflow.WRAP or (saturates and form.signed))
     ):
         return None
