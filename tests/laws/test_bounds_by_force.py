@@ -88,7 +88,7 @@ MUTANTS = {
         "max(part.error for part in given)",
         "given[0].error",
     ),
-    "a cast carries nothing one step further": (bounds, "_steps_apart", "floor(apart) + 1", "max(floor(apart), 1)"),
+    "a cast carries nothing one step further": (bounds, "_steps_apart", "floor(steps) + 1", "max(floor(steps), 1)"),
     "a cast that wraps is taken for one that keeps the order": (
         bounds,
         "_keeps_order",

@@ -155,7 +155,7 @@ MUTANTS = {
         "and given.interval.fraction <= form.fraction",
         "",
     ),
-    "a cast rounds errors down": (bounds, "casts", "_steps_apart", "floor(apart) + 1", "max(floor(apart), 1)"),
+    "a cast rounds errors down": (bounds, "casts", "_steps_apart", "floor(steps) + 1", "max(floor(steps), 1)"),
 }
 
 

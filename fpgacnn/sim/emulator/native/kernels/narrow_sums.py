@@ -72,11 +72,11 @@ def halves(sums: Sums, given: Storage, kernel: CodeArray) -> Halves | None:
     """How the casts of a layer are computed in 16 bits; None where they need more, or another rounding or limit."""
     form = sums.accumulator
     saturates = form.overflow is Overflow.SAT
+    most = 15 if sums.within and not form.signed else 16  # a lane is signed, and sums that stay within are not cast
     if (
         sums.order is not Order.EACH
         or given.kind not in {ValueKind.U8, ValueKind.S16}
-        or form.width
-        > 16 - (sums.within and not form.signed)  # a lane is signed, and sums that stay within are not cast
+        or form.width > most
         or not (form.overflow is Overflow.WRAP or (saturates and form.signed))
     ):
         return None
