@@ -33,7 +33,7 @@ test: lint types docs unit agree oracle coverage other-pythons
 quick: lint types
 	.venv-test/bin/pytest -q -n 2 -m 'not agree and not train and not browser' $(QUICK)
 
-# Longer searches, whose seeds change every day; FPGACNN_SEED=20261130 repeats a day. About an hour and a half on two processors.
+# Longer searches, whose seeds change every day; FPGACNN_SEED=20261130 repeats a day. They take hours.
 nightly: .venv-test/ready
 	tools/nightly.sh .venv-test/bin
 

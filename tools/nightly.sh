@@ -32,7 +32,7 @@ if [ -d "$hgq2" ]; then
         --count "$count" --seed "$first"
 fi
 search "damaged inputs" "$bin/python" tools/fuzz.py --minutes "${FPGACNN_MINUTES:-30}" --seed "$FPGACNN_SEED"
-search "random RTL" "$bin/python" tools/random_rtl.py --count "$((count / 50))" --seed "$first"
+search "random RTL" "$bin/python" tools/random_rtl.py --count "$((count / 50 + 1))" --seed "$first"
 search "RTL of the zoo" "$bin/python" benchmarks/rtl.py --zoo
 search "km3net routed on an ECP5" "$bin/python" benchmarks/route.py
 search "kills" env FPGACNN_ROUNDS="${FPGACNN_ROUNDS:-200}" "$bin/pytest" -q tests/whole/test_faults.py

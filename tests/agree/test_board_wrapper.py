@@ -146,7 +146,7 @@ def test_inputs_that_are_merged_may_pause_for_long(more: int) -> None:
 
 
 def narrow_groups() -> Builder:
-    """An input of 21 pixels with one code of 5 bits: eight pixels in a word of 64 bits, five in the last word."""
+    """21 pixels of one 5-bit code: a word of 64 bits holds eight of them, and the last word holds five."""
     build = Builder(seed=4)
     build.end(build.convolution(build.input((3, 7, 1), "fixed<5,2>"), (1, 1, 1, 2), (3, 7, 2)))
     return build

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from fpgacnn.design import IoType
+from fpgacnn.errors import StudyError
+from fpgacnn.jobs.explore import folder as study_folder
 from fpgacnn.jobs.explore.prepare import ExploreRequest
 from fpgacnn.jobs.explore.record import ExploreRecord
-from fpgacnn.jobs.explore.run import Amount, Where, explore
+from fpgacnn.jobs.explore.run import Amount, Where, explore, read_study
 from fpgacnn.jobs.explore.space import WidthRange
 from tests.support.files import entry, sequential_file
 
@@ -62,6 +65,20 @@ def small_request(folder: Path, study: str = "study", **options: object) -> Expl
         output=folder / study,
         **given,  # type: ignore[arg-type]  # options of the request
     )
+
+
+def why_damaged(study: ExploreRecord, old: str, new: str) -> str:
+    """What reading a study says with one piece of its file changed; the file is as before afterwards."""
+    file = Path(study.folder) / study_folder.MARK
+    whole = file.read_text()
+    assert old in whole
+    file.write_text(whole.replace(old, new, 1))
+    try:
+        with pytest.raises(StudyError) as caught:
+            read_study(Path(study.folder))
+    finally:
+        file.write_text(whole)
+    return str(caught.value)
 
 
 def small_study(folder: Path, study: str = "study", *, trials: int = 60, **options: object) -> ExploreRecord:

@@ -40,7 +40,7 @@ from fpgacnn.jobs.explore.space import (
     WidthRange,
     design_space,
 )
-from fpgacnn.jobs.explore.storage import storage_name
+from fpgacnn.jobs.explore.storage import refuse_other_file, storage_name
 from fpgacnn.jobs.fit.search import FitLimits
 from fpgacnn.jobs.quantize import objective
 from fpgacnn.jobs.quantize.budget import width_path
@@ -121,6 +121,8 @@ def prepare(request: ExploreRequest) -> Preparation:
     built.
     """
     target, notes = located(request.target)
+    chosen_sampler(request.sampler, request.objectives)  # all that can be refused is, before networks are trained
+    refuse_other_file(storage_name(request.storage))
     network = frontends.load(request.model, request.weights)
     refuse_quantizers(network)
     material = read_training_data(request.data, request.test, network)

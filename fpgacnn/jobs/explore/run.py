@@ -18,7 +18,7 @@ from fpgacnn.jobs.explore.networks.train import discard_beside
 from fpgacnn.jobs.explore.prepare import ExploreRequest, Preparation, prepare
 from fpgacnn.jobs.explore.record import ExploreRecord, StudyPoint, StudyProgress, StudySettings, best_numbers
 from fpgacnn.jobs.explore.sampler import Proposals
-from fpgacnn.jobs.explore.storage import TrialStorage, opened, refuse_other_file
+from fpgacnn.jobs.explore.storage import TrialStorage, opened
 from fpgacnn.jobs.explore.workers import TrialRunner, runner
 from fpgacnn.sim.emulator.native.engine import usable_processors
 from fpgacnn.system.progress import Progress, Stopwatch, silent
@@ -70,7 +70,6 @@ def explore(
     study_folder.refuse_other_folder(request.output)
     with naming(request.model), stopwatch.stage("prepare", f"reading {request.model.name} and {request.data}"):
         prepared = prepare(request)
-    refuse_other_file(prepared.settings.storage)  # before the study is begun
     settings = _begun(request.output, prepared)
     with ExitStack() as stack:
         stack.enter_context(study_folder.locked(request.output))

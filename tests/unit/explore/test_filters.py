@@ -15,7 +15,6 @@ from fpgacnn.design import IoType
 from fpgacnn.errors import MissingExtraError, StudyError, UsageError
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.jobs.explore import folder as study_folder
 from fpgacnn.jobs.explore.evaluate import Workbench
 from fpgacnn.jobs.explore.networks import train as training
 from fpgacnn.jobs.explore.networks.channels import channel_groups
@@ -25,7 +24,7 @@ from fpgacnn.jobs.explore.networks.train import TrainedFloat, TrainingRequest, b
 from fpgacnn.jobs.explore.points.tune_point import point_request as tune_request
 from fpgacnn.jobs.explore.prepare import prepare
 from fpgacnn.jobs.explore.record import ExploreRecord, Level
-from fpgacnn.jobs.explore.run import Amount, Where, explore, read_study
+from fpgacnn.jobs.explore.run import Amount, Where, explore
 from fpgacnn.jobs.quantize.record import QuantizeRequest
 from fpgacnn.passes.widths.widths import Widths, fold_normalizations
 from fpgacnn.reporting.formats.html import html
@@ -44,7 +43,7 @@ from tests.support.files import (
     values,
 )
 from tests.support.optional import needs_optuna
-from tests.support.studies import small_events, small_request, small_study
+from tests.support.studies import small_events, small_request, small_study, why_damaged
 
 # --- scaling ---------------------------------------------------------------------------------------------------------
 
@@ -391,6 +390,23 @@ def test_trained_networks_survive_a_kill_before_the_study_begins(folder: Path, t
 
 
 @needs_optuna
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"scale_filters": (0.5, 0.9, 1.0)}, "the factor 0.9 changes the number of filters of no hidden layer"),
+        ({"scale_filters": FACTORS, "sampler": "bogus"}, "bogus"),
+    ],
+)
+def test_what_is_refused_is_refused_before_a_training(
+    folder: Path, trainer: FakeTrainer, options: Mapping[str, object], words: str
+) -> None:
+    before = trainer.trained[0]
+    with pytest.raises(UsageError, match=words):
+        prepare(small_request(folder, "refused", **options))
+    assert trainer.trained[0] == before
+
+
+@needs_optuna
 def test_answers_and_costs_are_those_of_the_points_network(folder: Path, trainer: FakeTrainer) -> None:
     assert trainer.folder == folder
     prepared = prepare(small_request(folder, "direct", scale_filters=FACTORS))
@@ -479,15 +495,7 @@ def test_pages_and_tables_show_the_networks(study: ExploreRecord) -> None:
     ],
 )
 def test_damaged_networks_are_named(study: ExploreRecord, old: str, new: str, words: str) -> None:
-    file = Path(study.folder) / study_folder.MARK
-    whole = file.read_text()
-    assert old in whole
-    file.write_text(whole.replace(old, new, 1))
-    try:
-        with pytest.raises(StudyError, match=words):
-            read_study(Path(study.folder))
-    finally:
-        file.write_text(whole)
+    assert words in why_damaged(study, old, new)
 
 
 @needs_optuna

@@ -38,7 +38,7 @@ from fpgacnn.hardware.estimation.graph.graph import (
 )
 from fpgacnn.hardware.estimation.graph.project_files import (
     faults_of_pragmas,
-    refuse_other_tools,
+    refuse_projects_of_other_tools,
     require_writers,
     shift_is_inlined,
     top_file,
@@ -123,7 +123,7 @@ def read_project(folder: Path, part: str | None = None, clock_ns: float | None =
 
     Raises UnreadableProjectError if a file is missing, or says nothing that can be read, OtherToolProjectError.
     """
-    refuse_other_tools(folder)
+    refuse_projects_of_other_tools(folder)
     stated = settings(folder)
     part, clock_ns = part or stated.part, clock_ns or stated.clock_ns
     if part is None or clock_ns is None:

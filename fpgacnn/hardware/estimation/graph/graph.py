@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fpgacnn.design import BackendName, IoType, Multiplier, Strategy
 from fpgacnn.hardware.hls.da.adder_graph import AdderGraph
-from fpgacnn.ir.fixed_point import Format, Overflow, Rounding, signed_digits
+from fpgacnn.ir.fixed_point import Format, Overflow, Rounding, odd_parts, signed_digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,15 +229,11 @@ def _significant_bits(magnitudes: NDArray[np.int64], counts: NDArray[np.int64]) 
     present, weights = magnitudes[magnitudes > 0], counts[magnitudes > 0]
     if not present.size:
         return None
-    return float((_bit_lengths(present // (present & -present)) * weights).sum() / weights.sum())
+    return float((_bit_lengths(odd_parts(present)) * weights).sum() / weights.sum())
 
 
 def _bit_lengths(magnitudes: NDArray[np.int64]) -> NDArray[np.int64]:
-    found, left = np.zeros(magnitudes.shape, np.int64), magnitudes.copy()
-    while left.any():
-        found += left > 0
-        left >>= 1
-    return found
+    return np.frexp(magnitudes.astype(np.float64))[1].astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,7 @@ def is_project(folder: Path) -> bool:
     return any((folder / place / "parameters.h").is_file() for place in PLACES)
 
 
-def refuse_other_tools(folder: Path) -> None:
+def refuse_projects_of_other_tools(folder: Path) -> None:
     """Refuse a project for a tool of another vendor, by its configuration, else by its C++.
 
     Raises OtherToolProjectError, UnreadableProjectError.

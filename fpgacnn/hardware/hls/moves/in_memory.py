@@ -22,6 +22,9 @@ MOST_REGISTERS = 4096
 MOST_MEMORIES = 1024
 """Memories that an array is split into. Vitis HLS takes long to split it into more."""
 
+AXES = 3
+"""Rows, columns and channels."""
+
 HEADER = "nnet_in_memory.h"
 RESIZE, PIXELS, BANKS = "resize_by_lines", "transpose_pixels", "transpose_by_banks"
 FUNCTIONS = frozenset({RESIZE, PIXELS, BANKS})
@@ -76,7 +79,7 @@ def _pixels(blocks: int, shape: Shape, order: tuple[int, ...]) -> InMemory | Non
 
 def _banks(blocks: int, shape: Shape, order: tuple[int, ...]) -> InMemory | None:
     """An axis of pixels becomes the channels. `order` does not begin with 0."""
-    if len(shape) > len("rcc"):
+    if len(shape) > AXES:
         return None
     rows, columns, channels = (1, *shape)[-3:]
     axis = order[-1] + 3 - len(shape)

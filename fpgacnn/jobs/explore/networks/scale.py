@@ -32,14 +32,24 @@ def scaled(network: SourceModel, factor: float, seed: int, noise: float = NOISE)
 
     Layers that merges tie are scaled together. Raises UsageError where no layer can change.
     """
+    groups, chosen = _chosen(network, factor)
+    builder = _Scaler(groups=groups, chosen=chosen, seed=seed, noise=noise)
+    layers = tuple(builder.layer(network, layer) for layer in network.layers)
+    return replace(network, layers=layers)
+
+
+def refuse_unchanged(network: SourceModel, factor: float) -> None:
+    """Raise UsageError where a factor changes no hidden layer."""
+    _chosen(network, factor)
+
+
+def _chosen(network: SourceModel, factor: float) -> tuple[ChannelGroups, Mapping[str, Places]]:
     groups = channel_groups(network)
     chosen = selections(network, groups, factor)
     if all(_is_whole(one, groups.sizes[groups.own[name]]) for name, one in chosen.items()):
         why = f"the factor {factor:g} changes the number of filters of no hidden layer"
         raise UsageError(what=f"--scale-filters: {why}; give other factors")
-    builder = _Scaler(groups=groups, chosen=chosen, seed=seed, noise=noise)
-    layers = tuple(builder.layer(network, layer) for layer in network.layers)
-    return replace(network, layers=layers)
+    return groups, chosen
 
 
 def _is_whole(chosen: Places, size: int) -> bool:

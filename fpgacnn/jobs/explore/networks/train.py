@@ -18,7 +18,7 @@ from fpgacnn.errors import InternalError, StudyError
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.jobs.explore import folder as study_folder
 from fpgacnn.jobs.explore.networks.record import GIVEN, ScaledNetwork
-from fpgacnn.jobs.explore.networks.scale import scaled
+from fpgacnn.jobs.explore.networks.scale import refuse_unchanged, scaled
 from fpgacnn.jobs.quantize import objective
 from fpgacnn.jobs.quantize.objective import Distillation, Task, TaskEvents
 from fpgacnn.jobs.quantize.training_data import TrainingData
@@ -79,6 +79,9 @@ def all_networks(request: TrainingRequest, factors: Sequence[float], study: Path
 
     Raises StudyError for a study without one of them, and the errors of a training.
     """
+    for factor in factors:
+        if factor != GIVEN:
+            refuse_unchanged(request.network, factor)
     networks, records, files = [], [], {}
     for factor in factors:
         if factor == GIVEN:

@@ -10,7 +10,7 @@ import numpy as np
 from fpgacnn.design import IoType
 from fpgacnn.errors import StudyError, UsageError
 from fpgacnn.jobs.explore.folder import DATA, StudyFolder
-from fpgacnn.jobs.explore.networks.names import point_choices
+from fpgacnn.jobs.explore.points.choices import point_choices
 from fpgacnn.jobs.explore.prepare import events_of
 from fpgacnn.jobs.explore.record import ExploreRecord, Level, LevelResult, StudyPoint, StudySettings
 from fpgacnn.jobs.explore.run import read_study

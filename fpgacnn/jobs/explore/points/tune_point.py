@@ -9,7 +9,7 @@ from pathlib import Path
 from fpgacnn.design import IoType
 from fpgacnn.errors import UsageError
 from fpgacnn.jobs.explore.folder import DATA, StudyFolder
-from fpgacnn.jobs.explore.networks.names import point_choices
+from fpgacnn.jobs.explore.points.choices import point_choices
 from fpgacnn.jobs.explore.points.convert_point import built_point
 from fpgacnn.jobs.explore.prepare import PARTS, events_of
 from fpgacnn.jobs.explore.record import ExploreRecord, Level, LevelResult, StudySettings

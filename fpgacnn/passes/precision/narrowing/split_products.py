@@ -6,7 +6,7 @@ multiplies short values as if they were long ones, and a stream has them in its 
 both ways give the same codes.
 
 The sum is one more process of a stream, with FIFOs of the width of sums before it. So both ways are planned, and the
-one is kept whose products cost less.
+second one is kept if its products cost no more.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ from fpgacnn.passes.precision.narrowing.product_costs import Folding, ProductLay
 from fpgacnn.passes.precision.nodes import Node, node
 from fpgacnn.passes.precision.planner import Planner
 from fpgacnn.passes.quantization.names import Namer
+
+PARTS = 2
+"""Products of a split one."""
 
 LUTS_OF_PROCESS = 100
 """LUTs of one more process of a stream: its control, and the ends of its FIFOs."""
@@ -58,7 +61,7 @@ class _Joined:
 def split(
     nodes: list[Node], planner: Planner, model: q.QuantizedModel, folding: Folding | None, namer: Namer
 ) -> tuple[list[Node], Planner]:
-    """The nodes and their planner, with the last node as the sum of two products, where that costs less.
+    """The nodes and their planner, with the last node as the sum of two products, where that costs no more.
 
     Only where each product has multipliers of its own: with weights in memory, the parts would have other legal reuse
     factors than the whole, and their interval could be longer.
@@ -131,7 +134,7 @@ def _narrow_inputs(found: _Joined, planner: Planner) -> Iterator[tuple[str, ...]
     for limit in sorted(set(widths.values()))[:-1]:
         yield tuple(name for name in found.channels if widths[name] <= limit)
     whole = planner.decided[found.join.name].result.format.width
-    if len(widths) == len(("one", "other")) and len(set(widths.values())) == 1 and whole not in widths.values():
+    if len(widths) == PARTS and len(set(widths.values())) == 1 and whole not in widths.values():
         yield (next(iter(found.channels)),)
 
 
