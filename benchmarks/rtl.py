@@ -4,16 +4,16 @@ Usage: python benchmarks/rtl.py [MODEL ...] [--zoo] [--adders N] [--events N] [-
 
 Without a model: the shipped networks digits and km3net with their whole test sets. A MODEL is a file, or the name of
 one of them, or of a network of the zoo; --zoo is the whole zoo: the networks that tools/zoo.py trained, else the same
-networks with seeded weights, quantized to 6 bits (needs the extra `train`). Files run on the events of MODEL.npz, or
-on events of fpgacnn's own where there is no such file; a float network gets 8 bits. Every answer must
-equal the emulator's and come in the clock of the schedule, without pauses; with pauses and stalls it must be equal.
-With --layers, which --zoo implies, the words of every layer and their clocks are compared as well. With --csim, the
-same network is an HLS stream too, whose C simulation must equal the emulator. With --adders N, networks of more adders
-are generated and not simulated; for --zoo, N is 20,000 where it is not given. A network that the backend refuses, or
-that fails, is a row with the reason; every row is printed as soon as it is known. The HLS columns are
-`fpgacnn estimate --io stream` of the same network, with its band: they are estimates, while the RTL clocks are exact.
-With --yosys, the RTL is mapped to UltraScale+ without DSP blocks: its look-up tables, and tables times latency, stand
-beside the estimate of the HLS stream after logic synthesis at the same bits, as a ratio with its band.
+networks with seeded weights, quantized to 6 bits (needs the extra `train`), or float ones where `quantize` refuses
+them. Files run on the events of MODEL.npz, or on events of fpgacnn's own where there is no such file; a float network
+gets 8 bits. Every answer must equal the emulator's and come in the clock of the schedule, without pauses; with pauses
+and stalls it must be equal. With --layers, which --zoo implies, the words of every layer and their clocks are compared
+as well. With --csim, the same network is an HLS stream too, whose C simulation must equal the emulator. With --adders
+N, networks of more adders are generated and not simulated; for --zoo, N is 20,000 where it is not given. A network that
+the backend refuses, or that fails, is a row with the reason; every row is printed as soon as it is known. The HLS
+columns are `fpgacnn estimate --io stream` of the same network, with its band: they are estimates, while the RTL clocks
+are exact. With --yosys, the RTL is mapped to UltraScale+ without DSP blocks: its look-up tables, and tables times
+latency, stand beside the estimate of the HLS stream after logic synthesis at the same bits, as a ratio with its band.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ import numpy as np
 
 import fpgacnn.api
 from fpgacnn import frontends
-from fpgacnn.errors import FpgacnnError
+from fpgacnn.errors import FpgacnnError, InternalError
 from fpgacnn.pipeline.calibration import multiplications
 from fpgacnn.records.record import RunRecord
 from fpgacnn.system.npz import write_arrays
@@ -130,8 +130,9 @@ def patches(random: np.random.Generator, events: int, shape: tuple[int, ...]) ->
 def kept_or_seeded(name: str) -> tuple[Path, Path]:
     """A quantized network of the zoo and the file of its events, in build/zoo: the trained one if `row` has made it.
 
-    Else it has seeded weights, quantized to BITS bits without training, which takes seconds. Where the network or its
-    quantization is refused, the float network is returned, so that the reader shows the reason.
+    Else it has seeded weights, quantized to BITS bits without training, which takes seconds. Where the network
+    is refused, its float file is returned, so that the reader shows the reason; where only its quantization is refused,
+    a line on stderr says why, and the float network is returned.
     """
     folder, entry = WORK / name, ZOO[name]
     if (folder / f"{name}.h5").is_file() and (folder / "test.npz").is_file():
@@ -152,7 +153,10 @@ def kept_or_seeded(name: str) -> tuple[Path, Path]:
         return file, events
     try:
         fpgacnn.quantize(file, given, quantized, bits=BITS, epochs=0)
-    except FpgacnnError:
+    except InternalError:
+        raise
+    except FpgacnnError as error:
+        sys.stderr.write(f"{name} is not quantized, its float network is used: {error.code} {error}\n")
         return file, events
     return quantized, events
 

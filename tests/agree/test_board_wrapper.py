@@ -130,7 +130,7 @@ def test_every_code_of_the_wrapper_of_rtl_is_the_emulators_with_random_stalls(io
 @needs_verilator
 @pytest.mark.parametrize("more", [0, -4])
 def test_inputs_that_are_merged_may_pause_for_long(more: int) -> None:
-    """The last input, four pixels a word, pauses behind its first word: the layers' end waits in the network's FIFO."""
+    """The last input has four pixels in a word. It pauses after the first word, and the layers' end waits in a FIFO."""
     build = Builder(seed=7)
     words_that_come_together(build)
     design, codes = rtl_design(build), build.events(40)
@@ -146,7 +146,7 @@ def test_inputs_that_are_merged_may_pause_for_long(more: int) -> None:
 
 
 def narrow_groups() -> Builder:
-    """21 pixels of one 5-bit code: a word of 64 bits holds eight of them, and the last word holds five."""
+    """21 pixels of one 5-bit code, a byte each: two words of 64 bits hold eight pixels, the last word holds five."""
     build = Builder(seed=4)
     build.end(build.convolution(build.input((3, 7, 1), "fixed<5,2>"), (1, 1, 1, 2), (3, 7, 2)))
     return build

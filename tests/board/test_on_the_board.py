@@ -152,7 +152,7 @@ def test_a_board_without_leds_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
     _, network = made.dma()
     with pytest.raises(run.fpgacnn_board.BoardError, match="no LEDs that a program can write"):
         run.open_leds(network)
-    with pytest.raises(Exception, match="no LEDs that a program can write"):
+    with pytest.raises(driver.BoardError, match="no LEDs that a program can write"):
         network.show(1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -499,6 +500,7 @@ def test_an_operator_that_cannot_be_hardware_is_refused_by_name(tmp_path: Path, 
     with pytest.raises(FpgacnnError) as caught:
         frontends.load(path)
     assert (caught.value.code, case.words in str(caught.value)) == (case.code, True), str(caught.value)
+    assert any(re.search(rf"\b{node.name}\b", str(caught.value)) for node in model.graph.node), str(caught.value)
     assert caught.value.hint
 
 

@@ -93,7 +93,7 @@ class Maker:
                 self.lines.pop()
 
     def _call(self, layer: Any, tensors: list[Any]) -> Any:
-        """The layer of the tensors; none where HGQ2 cannot sum what Keras calls sparse, as it calls `x * 0.5`."""
+        """Call the layer; None for a QSum of what Keras calls sparse (such as `x * 0.5`), which HGQ2 refuses."""
         if isinstance(layer, self.hgq.QSum) and any(one.sparse for one in tensors):
             return None
         made = layer(tensors if len(tensors) > 1 else tensors[0])

@@ -143,13 +143,13 @@ def differing(build: Builder, events: int, *, random_seed: int = 1, io: IoType =
 
 
 SLOW_PIXELS, LATE_BRANCH = "fifo_n16", "fifo_0_n15"
-"""FIFOs of `words_that_come_together`: before the upsampling, and of the layers' end at the merge."""
+"""FIFOs of `words_that_come_together`: before the upsampling; before the merge, at the end of the layers."""
 
 
 def words_that_come_together(build: Builder) -> None:
-    """A merge of two inputs, one of which is late by three layers; and windows before pixels that leave more slowly.
+    """A merge whose first input passes three layers and comes later, and three layers before an upsampling.
 
-    Windows keep their last words while the next frame pauses behind its first word.
+    The layers keep the last words of a frame until the second word of the next frame comes.
     """
     shape = (4, 4, 1)
     ends = []
@@ -164,7 +164,7 @@ def words_that_come_together(build: Builder) -> None:
 
 
 def with_depth(project: RtlProject, fifo: str, more: int) -> RtlProject:
-    """A project with a FIFO whose depth is other by some words."""
+    """The project, with one FIFO that holds so many words more (or fewer)."""
     top = "rtl/myproject.sv"
 
     def other(found: re.Match[str]) -> str:

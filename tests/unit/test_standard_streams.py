@@ -1,4 +1,4 @@
-"""Writes to a standard stream: whole, also where it does not block; an error of their own where that is impossible."""
+"""A write to a standard stream is complete, even if the stream does not block, or it is an error."""
 
 from __future__ import annotations
 

@@ -17,8 +17,9 @@ from fpgacnn.reporting.fit_page import fit_page
 from fpgacnn.reporting.formats.html import html
 from fpgacnn.reporting.formatting import duration
 from tests.support.command import failed, left, run
-from tests.support.files import sequential_file, tiny_model
+from tests.support.files import functional_file, sequential_file, tiny_model
 from tests.unit.test_float_scales import SIZE, batch, dense, relu
+from tests.unit.test_split_products import PADDED
 
 FLAGS = ("--part", "pynq-z2", "--max-latency", "1us", "--max-util", "10%", "--input-type", "ufixed<6,1>")
 
@@ -206,4 +207,30 @@ def test_every_row_of_fit_has_the_numbers_of_its_own_layers(tmp_path: Path) -> N
             reuse_of={name: int(reuse) for name, (_, reuse) in settings.items()},
             strategy_of={name: strategy for name, (strategy, _) in settings.items()},
         )
-        assert one.latency_ns == pytest.approx(built.estimate.latency_ns.value)
+        its, there = built.estimate, built.estimate.available
+        assert there is not None
+        assert (one.latency_band, one.interval_band) == (its.latency_ns, its.interval_ns)
+        after = its.after_synthesis
+        shares = [after.lut.value / there.lut, after.ff.value / there.ff, after.dsp.value / there.dsp]
+        assert [one.shares[name] for name in ("LUT", "FF", "DSP")] == shares
+
+
+def test_rows_of_split_products_have_the_numbers_of_the_parts(tmp_path: Path) -> None:
+    """Products behind a concatenation are split in streams only, and the best target here is parallel."""
+    file = functional_file(tmp_path / "m.h5", *PADDED, inputs=["x"], outputs=["s"])
+    options = {"part": "zcu102", "input_type": "fixed<18,6>", "backend": "vivado"}
+    found = fpgacnn.fit(file, max_utilization=0.5, **options)
+    streams = [one for one in found.front if one.io == "stream"]
+    assert streams
+    for one in found.front:
+        settings = {name: text.split(", reuse ") for name, text in one.layers.items()}
+        built = fpgacnn.estimate(
+            file,
+            io=one.io,
+            reuse_of={name: int(reuse) for name, (_, reuse) in settings.items()},
+            strategy_of={name: strategy for name, (strategy, _) in settings.items()},
+            **options,
+        ).estimate
+        assert built.available is not None
+        assert one.latency_band == built.latency_ns
+        assert one.shares["LUT"] == built.after_synthesis.lut.value / built.available.lut

@@ -121,7 +121,7 @@ def prepare(request: ExploreRequest) -> Preparation:
     built.
     """
     target, notes = located(request.target)
-    chosen_sampler(request.sampler, request.objectives)  # all that can be refused is, before networks are trained
+    chosen_sampler(request.sampler, request.objectives)  # refused before networks are trained
     refuse_other_file(storage_name(request.storage))
     network = frontends.load(request.model, request.weights)
     refuse_quantizers(network)

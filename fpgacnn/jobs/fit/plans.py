@@ -15,6 +15,7 @@ from pathlib import Path
 from fpgacnn.design import Design, IoType, Strategy, Target
 from fpgacnn.errors import UnsupportedOptionError
 from fpgacnn.hardware.estimation.fifo_choice import FifoChoice
+from fpgacnn.ir import source as src
 from fpgacnn.jobs.fit.costs import Costs
 from fpgacnn.jobs.fit.design_space import parameters
 from fpgacnn.jobs.fit.search import FitLimits, Search, Trial, order, trial
@@ -70,9 +71,17 @@ class Plans:
 
 
 def _depends(*designs: Design) -> bool:
-    """Whether the layers of a model depend on the target: they differ, or have scales in their weights."""
-    scales = any(layer.weights_of for design in designs for layer in design.model.layers)
-    return scales or not all(has_same_layers(one, designs[0]) for one in designs)
+    """Whether the layers of a model may depend on the target.
+
+    They differ, have scales in their weights or products in parts, or have a concatenation, behind which products may
+    be split.
+    """
+    may = any(
+        layer.weights_of or not layer.is_result or isinstance(layer.operation, src.Concatenate)
+        for design in designs
+        for layer in design.model.layers
+    )
+    return may or not all(has_same_layers(one, designs[0]) for one in designs)
 
 
 def has_same_layers(one: Design, other: Design) -> bool:

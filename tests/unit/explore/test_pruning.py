@@ -25,7 +25,6 @@ from fpgacnn.jobs.explore.space import PruningAxis, Searched, parse_searched
 from fpgacnn.jobs.quantize.record import QuantizeRequest
 from fpgacnn.jobs.quantize.run import _masks
 from fpgacnn.passes.widths.pruning import kept, pruned
-from fpgacnn.passes.widths.trainable import squared_error
 from fpgacnn.passes.widths.widths import Part, Point, Widths
 from fpgacnn.reporting.formats.html import html
 from fpgacnn.reporting.page.study import study_page
@@ -109,6 +108,12 @@ def test_zeros_cost_neither_luts_nor_effective_bit_operations(prepared: Preparat
     assert ebops[-1] < 0.15 * ebops[0]
 
 
+def error(values: np.ndarray, integer: int) -> float:
+    """The squared error of three bits, rounded half to even and limited."""
+    step = 2.0 ** (integer - 2)
+    return float(np.square(np.clip(np.round(values / step), -4, 3) * step - values).sum())
+
+
 def test_the_step_of_a_pruned_kernel_is_the_best_for_the_weights_that_stay(prepared: Preparation) -> None:
     context = prepared.context
     kernel = kernels(context.network)["conv/0"]
@@ -117,7 +122,7 @@ def test_the_step_of_a_pruned_kernel_is_the_best_for_the_weights_that_stay(prepa
         point = Point(layer="conv/0", part=Part.KERNEL)
         chosen = context.quantizers_of({point: 3}, {"conv/0": percent})[point]
         assert isinstance(chosen, src.QuantizedBits)
-        errors = {integer: squared_error(values, 3, integer, is_signed=True) for integer in range(-6, 3)}
+        errors = {integer: error(values, integer) for integer in range(-6, 3)}
         assert errors[chosen.integer] == min(errors.values())
 
 

@@ -128,11 +128,12 @@ def test_a_point_is_as_good_with_its_softmax_as_without_it(tmp_path: Path, *, la
         widest = max(made.settings.starts, key=lambda point: sum(made.context.space.widths(point).values()))
         found[softmax] = Workbench(context=made.context).measure(widest)
     logits, kept, argmax = (found[one] for one in (SoftmaxChoice.LOGITS, SoftmaxChoice.KEEP, SoftmaxChoice.ARGMAX))
-    near = 0.001 if labels else 0.01
-    assert kept.score == pytest.approx(logits.score, abs=near)
-    assert kept.quality == pytest.approx(logits.quality, abs=near)
+    assert kept.score == pytest.approx(logits.score, abs=0.001 if labels else 0.01)
     assert argmax.score > 0.8
-    assert not labels or argmax.score == pytest.approx(argmax.quality, abs=0.1)
+    if labels:
+        assert argmax.quality == kept.quality == logits.quality
+    else:  # a one-hot answer explains little of the variance of others, so its quality says nothing there
+        assert kept.quality == pytest.approx(logits.quality, abs=0.01)
 
 
 @pytest.mark.parametrize("name", ["run?2", "a%20b", "a{b}", "a#b", "ü&=@: b"])

@@ -1,4 +1,4 @@
-"""HDF5 files are read in a process with limits; each way in which it can end has an error of its own."""
+"""HDF5 files are read in a process with limits; each way in which it can fail has its own message."""
 
 from __future__ import annotations
 

@@ -29,9 +29,9 @@ SHARED_REUSE = (4, 16, 64)
 def starts(space: DesignSpace, path: Sequence[Mapping[Point, int]]) -> Iterator[Values]:
     """The points that a search begins with, none twice: the largest widths first.
 
-    Uniform widths, the path of `quantize --budget`, both with the other io type, and uniform widths with shared
-    multipliers, with pruned weights, or of the other networks. Of these, those that are computed and meet the limits
-    are never better than the whole front.
+    Uniform widths with each io type, the path of `quantize --budget`, and uniform widths with shared multipliers, with
+    pruned weights, or of the other networks. Of these, those that are computed and meet the limits are never better
+    than the whole front.
     """
     widths = [axis for axis in space.axes if isinstance(axis, WidthAxis)]
     high, low = max((axis.high for axis in widths), default=1), min((axis.low for axis in widths), default=1)

@@ -453,7 +453,7 @@ struct config2_depthwise : nnet::conv2d_config {{
     static const unsigned filt_height = 3;
     static const unsigned filt_width = 3;
     static const unsigned n_filt = 3;
-    static const unsigned out_height = {size} - 2;
+    static const unsigned out_height = {inner};
     static const unsigned out_width = {inner};
     typedef model_default_t weight_t;
     typedef config2_depthwise_mult mult_config;
@@ -479,7 +479,7 @@ struct config2 {{
 
 def separable(folder: Path, size: int, types: str) -> HardwareGraph:
     """A project with one separable convolution of 3 channels to 5, of so many rows and columns."""
-    text = SEPARABLE.replace("{size} - 2", "{inner}").format(size=size, inner=size - 2)
+    text = SEPARABLE.format(size=size, inner=size - 2)
     (folder / "firmware" / "parameters.h").write_text(text)
     (folder / "firmware" / "defines.h").write_text(
         "typedef ap_fixed<16,6> model_default_t;\n"

@@ -1,8 +1,8 @@
-"""Counts of the modules of RTL designs: wider words, longer lines and larger windows never take less."""
+"""Counts of the modules of RTL designs: larger ones never take less, except shift registers of wider windows."""
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import asdict
 
 import pytest
 
@@ -27,7 +27,7 @@ PARAMETERS = {
     "fpgacnn_upsample": {"DW": 8, "W": 8, "FH": 2, "FW": 2},
     "fpgacnn_window": {"C": 3, "EW": 6, "W": 8, "H": 8, "KW": 3, "KH": 3, "SH": 2, "SW": 2, "PACE": 1, **FRAME},
 }
-MAY_SHRINK = {("fpgacnn_maxpool", "KW"), ("fpgacnn_window", "KW")}
+SHIFTS = {"shift_tables", "shift_bits"}
 """A wider window keeps fewer words of a line in shift registers."""
 
 
@@ -41,12 +41,12 @@ def test_every_module_that_is_counted_is_here() -> None:
 
 @pytest.mark.parametrize("kind", PARAMETERS)
 def test_a_larger_module_takes_no_less(kind: str) -> None:
-    before = amounts(kind)
-    assert max(astuple(before)) > 0
+    before = asdict(amounts(kind))
+    assert max(before.values()) > 0
     for name, value in PARAMETERS[kind].items():
-        if (kind, name) not in MAY_SHRINK:
-            after = amounts(kind, **{name: 2 * value + 1})
-            assert all(new >= old for new, old in zip(astuple(after), astuple(before), strict=True)), name
+        after = asdict(amounts(kind, **{name: 2 * value + 1}))
+        fewer = {field for field, count in after.items() if count < before[field]}
+        assert fewer <= (SHIFTS if name == "KW" else set()), name
 
 
 def test_counts_of_small_modules_follow_from_their_registers_and_counters() -> None:
